@@ -1,0 +1,1 @@
+"""agentical: a multi-agent coordination framework."""

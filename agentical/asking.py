@@ -1,0 +1,252 @@
+"""One task, asked with care: seat, rate, budget, timeout, executor, answer checked, retry, fallback; then recorded.
+
+Waiting (for a retry, for the rate, for the commit) holds neither slot nor seat.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any
+
+import anyio
+import msgspec
+from msgspec import Raw
+
+from agentical import events as ev
+from agentical.agents.failures import classify, retry_after
+from agentical.balance import Load
+from agentical.budget import Budget
+from agentical.errors import AnswerInvalid, StoreError, TimedOut
+from agentical.events import NOTHING_USED, Failure, Usage
+from agentical.graph import Retry
+from agentical.jsonvalues import digest, encode, loads
+from agentical.members import Asked, Seats
+from agentical.ports import Clock, Edge, Executor, Recorder, TaskContext
+from agentical.retry import wait_before
+from agentical.schemas import mismatch
+from agentical.secrets import Redaction
+from agentical.visits import Visit
+
+
+@dataclass(slots=True)
+class Task:
+    """One question of one visit. `members` are who may answer it; `retry` and `schema` the step's, if it has any."""
+
+    visit: Visit
+    key: str
+    members: tuple[str, ...]
+    payload: bytes
+    sha256: str
+    retry: Mapping[str, Retry] | None = None
+    schema: Mapping[str, Any] | None = None
+    load: Load | None = None
+    context: TaskContext | None = None
+    recording: bool = False
+
+    def used(self) -> Usage:
+        """What it has used up to now."""
+        return self.context.usage if self.context else NOTHING_USED
+
+    @property
+    def visit_id(self) -> str:
+        return self.visit.started.visit
+
+
+@dataclass(slots=True)
+class _Attempt:
+    """How one attempt went."""
+
+    load: Load
+    asked: Asked
+    number: int
+    took: float
+    usage: Usage
+    answer: bytes | None = None
+    edge: str | None = None
+    failure: Failure | None = None
+    retry_after: float | None = None
+
+
+class Asking:
+    """Asks the tasks of one execution."""
+
+    def __init__(
+        self,
+        execution: str,
+        seats: Seats,
+        recorder: Recorder,
+        executors: Mapping[str, Executor],
+        clock: Clock,
+        budget: Budget,
+        redaction: Redaction,
+        *,
+        folder: str = "",
+        on_playbook: Callable[[str, Any, TaskContext], Awaitable[Any]] | None = None,
+        on_child: Callable[[int], AbstractContextManager[None]] | None = None,
+    ) -> None:
+        self.execution, self.seats = execution, seats
+        self._recorder, self._executors, self._clock = recorder, executors, clock
+        self._budget, self._redaction = budget, redaction
+        self._folder, self._on_playbook, self._on_child = folder, on_playbook, on_child
+
+    async def ask(self, task: Task) -> None:
+        """Ask until it is answered or has failed for good; returns when that is committed."""
+        members, tried = task.members, set[str]()
+        if (lost := self._uncertain(task)) is not None:
+            await self._record(task, lost)
+            return
+        while True:
+            attempt = await self._until_final(task, members)
+            spec = attempt.asked.spec
+            tried.add(spec.id)
+            if attempt.failure is None or spec.fallback is None or spec.fallback in tried:
+                break
+            members = (spec.fallback,)
+        await self._record(task, self._final(task, attempt))
+
+    def context(self, visit: str, key: str, asked: Asked, member: str, **more: Any) -> TaskContext:
+        """What the agent is told."""
+        name = f"{self.execution}\n{visit}\n{key}"
+        return TaskContext(
+            self.execution, visit, key, member, folder=self._folder, idempotency_key=digest(name.encode())[:32],
+            on_playbook=self._on_playbook, on_child=self._on_child, **{"schema": asked.spec.output, **more},
+        )  # fmt: skip
+
+    def _uncertain(self, task: Task) -> ev.TaskFailed | None:
+        """What was in flight when the process died and must not be asked again."""
+        before = task.visit.asked.get(task.key)
+        if before is None or task.visit.retried.get(task.key):
+            return None
+        asked = self.seats.asked(self.seats.loads([before.member])[0])
+        if asked.spec.on_uncertain == "ask-again" or asked.spec.idempotent:
+            return None
+        failure = Failure(
+            "upstream", f"{before.member} was being asked when the process died; whether it answered is not known",
+            "UNCERTAIN",
+        )  # fmt: skip
+        return ev.TaskFailed(task.visit_id, task.key, before.member, task.sha256, failure, before.attempt)
+
+    async def _until_final(self, task: Task, members: tuple[str, ...]) -> _Attempt:
+        earlier = list(task.visit.retried.get(task.key, ()))
+        counts: dict[str, int] = {}
+        for one in earlier:
+            counts[one.failure.kind] = counts.get(one.failure.kind, 0) + 1
+        if earlier:
+            await self._wait(earlier[-1].due - self._clock.now())
+        while True:
+            number = sum(counts.values()) + 1
+            attempt = await self._once(task, members, number)
+            if attempt.failure is None:
+                return attempt
+            kind, policy = attempt.failure.kind, task.retry or attempt.asked.spec.retry
+            wait = wait_before(policy, kind, counts.get(kind, 0), self._clock.random(), attempt.retry_after)
+            if wait is None:
+                return attempt
+            counts[kind] = counts.get(kind, 0) + 1
+            await self._recorder.record(
+                ev.TaskRetried(
+                    task.visit_id, task.key, attempt.load.name, attempt.failure, number, self._clock.now() + wait, attempt.usage
+                )
+            )
+            await self._wait(wait)
+
+    async def _wait(self, seconds: float) -> None:
+        with self.seats.parked():
+            await anyio.sleep(max(0.0, seconds))
+
+    async def _once(self, task: Task, members: tuple[str, ...], number: int) -> _Attempt:
+        load = task.load = await self.seats.sit(self.seats.loads(members))
+        asked = self.seats.asked(load)
+        began, ok = self._clock.monotonic(), False
+        try:
+            if asked.bucket is not None and (wait := asked.bucket.take(began)):
+                await self._wait(wait)
+            await self.seats.take_slot(asked)
+            try:
+                began = self._clock.monotonic()
+                attempt = await self._call(task, asked, load, number)
+                ok = attempt.failure is None
+                return attempt
+            finally:
+                self.seats.free_slot(asked)
+        finally:
+            self.seats.leave(load, self._clock.monotonic() - began, failed=not ok)
+
+    async def _call(self, task: Task, asked: Asked, load: Load, number: int) -> _Attempt:
+        event = ev.TaskAsked(task.visit_id, task.key, load.name, task.sha256, number)
+        began = self._clock.monotonic()
+        context = self.context(task.visit_id, task.key, asked, load.name, attempt=number)
+        if task.schema is not None:
+            context.schema = task.schema
+        task.context = context
+        attempt = _Attempt(load, asked, number, 0.0, context.usage)
+        if number == 1 and task.key not in task.visit.asked:
+            self._budget.charge()
+        try:
+            if asked.spec.on_uncertain == "ask-again" or asked.spec.idempotent:
+                self._recorder.note(event)
+            else:
+                await self._recorder.record(event)
+            attempt.answer, attempt.edge = await self._answer(task, asked, context)
+        except StoreError:
+            raise
+        except Exception as error:
+            attempt.failure, attempt.retry_after = self._redaction.failure(classify(error)), retry_after(error)
+        attempt.took = self._clock.monotonic() - began
+        attempt.usage = context.usage + Usage(cost=asked.spec.cost) if asked.spec.cost else context.usage
+        return attempt
+
+    async def _answer(self, task: Task, asked: Asked, context: TaskContext) -> tuple[bytes, str | None]:
+        """The answer's bytes and its edge. An answer that does not meet its schema is asked for once more."""
+        answer, edge = await self._run(asked, task, context)
+        if context.schema is None:
+            return answer, edge
+        wrong = mismatch(context.schema, loads(answer))
+        if wrong is not None:
+            context.repair = wrong
+            answer, edge = await self._run(asked, task, context)
+            wrong = mismatch(context.schema, loads(answer))
+        if wrong is not None:
+            raise AnswerInvalid(f"its answer is not what `output` declares: {wrong}")
+        return answer, edge
+
+    async def _run(self, asked: Asked, task: Task, context: TaskContext) -> tuple[bytes, str | None]:
+        executor = self._executors[asked.runs_in]
+        if asked.spec.timeout is None:
+            value = await executor.run(asked.run, loads(task.payload), context)
+        else:
+            context.deadline = self._clock.monotonic() + asked.spec.timeout
+            with anyio.move_on_after(asked.spec.timeout) as scope:
+                value = await executor.run(asked.run, loads(task.payload), context)
+            if scope.cancelled_caught:
+                raise TimedOut(f"no answer within {asked.spec.timeout:g} s")
+        edge = None
+        if isinstance(value, Edge):
+            value, edge = value.value, value.outcome
+        return self._redaction.clean(_encoded(value)), edge
+
+    def _final(self, task: Task, attempt: _Attempt) -> ev.TaskAnswered | ev.TaskFailed:
+        name, took = attempt.load.name, round(attempt.took, 6)
+        if attempt.failure is not None:
+            return ev.TaskFailed(
+                task.visit_id, task.key, name, task.sha256, attempt.failure, attempt.number, took, attempt.usage
+            )
+        assert attempt.answer is not None
+        return ev.TaskAnswered(
+            task.visit_id, task.key, name, task.sha256, Raw(attempt.answer), attempt.edge, attempt.number, took,
+            attempt.usage, attempt.asked.code,
+        )  # fmt: skip
+
+    async def _record(self, task: Task, event: ev.TaskAnswered | ev.TaskFailed) -> None:
+        task.recording = True
+        await self._recorder.record(event)
+
+
+def _encoded(value: Any) -> bytes:
+    try:
+        return encode(value)
+    except (TypeError, ValueError, OverflowError, RecursionError, msgspec.MsgspecError) as error:
+        raise AnswerInvalid(f"its answer is not a JSON value: {error}") from None
+

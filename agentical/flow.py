@@ -1,0 +1,146 @@
+"""The arrows of a playbook's steps, by index: what waits for what, in which order, what can be reached. Pure.
+
+Why two kinds of arrow: a need is always waited for, so needs may not go round in a circle; an edge of `next` may lead
+back, and then everything on the way round is one loop. Ancestors are kept as bit sets over loops taken as one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from heapq import heapify, heappop, heappush
+
+Arrows = Sequence[Sequence[int]]
+"""By index of step: the indices it comes after."""
+
+
+def loops(needs: Arrows, edges: Arrows) -> list[int]:
+    """For each step the number of its loop; numbers grow along the arrows between loops."""
+    if not any(edges):
+        return _alone(needs)
+    import networkx
+
+    graph = networkx.DiGraph()
+    graph.add_nodes_from(range(len(needs)))
+    graph.add_edges_from((before, step) for arrows in (needs, edges) for step, all_ in enumerate(arrows) for before in all_)
+    number = [0] * len(needs)
+    # Tarjan's algorithm gives the last loops first.
+    for n, members in enumerate(networkx.strongly_connected_components(graph)):
+        for step in members:
+            number[step] = -n
+    least = min(number, default=0)
+    return [n - least for n in number]
+
+
+def _alone(needs: Arrows) -> list[int]:
+    """Without edges each step is its own loop, unless needs go round in a circle: these share a number."""
+    order = ranks(needs, [()] * len(needs), [0] * len(needs))
+    return [len(needs) if rank is None else rank for rank in order]
+
+
+def ranks(needs: Arrows, edges: Arrows, loop: Sequence[int]) -> list[int | None]:
+    """Each step's place in the order; None for what waits on a circle of needs.
+
+    Needs and edges lead forward, but for the edges that close a loop: a loop is entered at the first step, in declared
+    order, that an edge from before leads to. Declared order decides between equals.
+    """
+    return _Order(needs, edges, loop).ranks
+
+
+class _Order:
+    def __init__(self, needs: Arrows, edges: Arrows, loop: Sequence[int]) -> None:
+        count = len(needs)
+        self.ranks: list[int | None] = [None] * count
+        self._after: list[list[tuple[int, bool]]] = [[] for _ in range(count)]
+        # A step is ready when neither is left; in its turn all the same when only edges of its own loop are.
+        self._firm, self._soft = [0] * count, [0] * count
+        for arrows, is_edge in ((needs, False), (edges, True)):
+            for step, all_ in enumerate(arrows):
+                for before in set(all_):
+                    soft = is_edge and loop[before] == loop[step]
+                    self._after[before].append((step, soft))
+                    (self._soft if soft else self._firm)[step] += 1
+        self._ready = [step for step in range(count) if not self._firm[step] and not self._soft[step]]
+        self._entries = [step for step in range(count) if not self._firm[step] and self._soft[step]]
+        heapify(self._ready)
+        heapify(self._entries)
+        self._number = 0
+        while (step := self._take()) is not None:
+            self._place(step)
+
+    def _take(self) -> int | None:
+        for heap in (self._ready, self._entries):
+            while heap:
+                step = heappop(heap)
+                if self.ranks[step] is None:
+                    return step
+        return None
+
+    def _place(self, step: int) -> None:
+        self.ranks[step] = self._number
+        self._number += 1
+        for after, soft in self._after[step]:
+            (self._soft if soft else self._firm)[after] -= 1
+            if not self._firm[after] and self.ranks[after] is None:
+                heappush(self._entries if self._soft[after] else self._ready, after)
+
+
+def circle(needs: Arrows, placed: Sequence[int | None]) -> list[int]:
+    """One circle among the needs of what could not be placed, each step before what needs it; empty where all could."""
+    start = next((step for step, rank in enumerate(placed) if rank is None), None)
+    seen: dict[int, int] = {}
+    path: list[int] = []
+    step = start
+    while step is not None and step not in seen:
+        seen[step] = len(path)
+        path.append(step)
+        step = next((need for need in needs[step] if placed[need] is None), None)
+    if step is None:
+        return []
+    around = path[seen[step] :][::-1]
+    first = around.index(min(around))
+    return [*around[first:], *around[:first]]
+
+
+class Ancestry:
+    """Which steps come before which, by needs and edges, however far. Steps of one loop come before each other."""
+
+    def __init__(self, needs: Arrows, edges: Arrows, loop: Sequence[int]) -> None:
+        self._loop = loop
+        count = max(loop, default=-1) + 1
+        self._before = [0] * count
+        sources: list[set[int]] = [set() for _ in range(count)]
+        for arrows in (needs, edges):
+            for step, all_ in enumerate(arrows):
+                sources[loop[step]].update(loop[before] for before in all_)
+        for number, before in enumerate(sources):
+            bits = 0
+            for one in before:
+                if one != number:
+                    bits |= self._before[one] | 1 << one
+            self._before[number] = bits
+
+    def same_loop(self, one: int, other: int) -> bool:
+        return self._loop[one] == self._loop[other]
+
+    def comes_before(self, one: int, other: int) -> bool:
+        """Whether `other` comes after `one`; in one loop, both."""
+        return self._loop[one] == self._loop[other] or bool(self._before[self._loop[other]] >> self._loop[one] & 1)
+
+
+def reachable(waits: Arrows, edges: Arrows, by_edge: Sequence[bool], enough: Sequence[int]) -> list[bool]:
+    """Which steps can ever start: `by_edge` once an edge leads to it, others once `enough` of their waits can be over."""
+    count = len(waits)
+    left = [1 if by_edge[step] else enough[step] for step in range(count)]
+    after: list[list[int]] = [[] for _ in range(count)]
+    for step in range(count):
+        for before in set(edges[step]) if by_edge[step] else set(waits[step]):
+            after[before].append(step)
+    found = [n <= 0 for n in left]
+    todo = [step for step in range(count) if found[step]]
+    while todo:
+        for step in after[todo.pop()]:
+            left[step] -= 1
+            if left[step] <= 0 and not found[step]:
+                found[step] = True
+                todo.append(step)
+    return found

@@ -1,0 +1,130 @@
+"""What is to be run, ready: a playbook file with its inputs, or a team with a strategy, both as a graph."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from agentical import plugins
+from agentical.agents.function import options_of
+from agentical.durations import seconds
+from agentical.errors import CallInvalid
+from agentical.graph import AgentSpec, Graph, InputSpec, Step, encode_graph
+from agentical.jsonvalues import encode
+from agentical.kit import FUNCTION
+from agentical.ports import Agent, Strategy
+from agentical.retry import policy
+
+WORK = "work"
+"""The step of a graph that is one team."""
+
+
+@dataclass(slots=True)
+class Prepared:
+    """A graph, its text and its inputs. `given`: the caller named inputs, so they must be those it began with."""
+
+    name: str
+    graph: Graph
+    text: bytes
+    inputs: dict[str, Any]
+    folder: str = ""
+    given: bool = False
+    functions: Mapping[str, Callable[..., Any]] = field(default_factory=dict)
+    fakes: Mapping[str, Agent] = field(default_factory=dict)
+    strategy: Strategy | None = None
+    _bytes: bytes = b""
+
+    @property
+    def graph_bytes(self) -> bytes:
+        if not self._bytes:
+            self._bytes = encode_graph(self.graph)
+        return self._bytes
+
+
+def of_playbook(path: Path, inputs: Mapping[str, Any]) -> Prepared:
+    """A playbook file. Raises PlaybookInvalid, and CallInvalid for inputs."""
+    from agentical.compile import compile_playbook
+    from agentical.inputs import check_inputs
+    from agentical.parser import read
+
+    parsed = read(path)
+    graph = compile_playbook(parsed)
+    checked = check_inputs(graph, inputs)
+    return Prepared(graph.name, graph, parsed.text, checked, str(path.resolve().parent), given=bool(inputs))
+
+
+def of_team(
+    strategy: str | Path | Strategy | Callable[..., Any],
+    team: Sequence[Callable[..., Any]],
+    payload: Any,
+    for_each: Sequence[Any] | None,
+    options: Mapping[str, Any],
+) -> Prepared:
+    """A team of callables under a strategy: installed (a name) or any strategy function of the program."""
+    specs, functions = _specs(team)
+    own: Strategy | None = None
+    if isinstance(strategy, str):
+        name = strategy
+        built = plugins.build(plugins.load("agentical.strategies", name), dict(options))
+        _refuse_problems(name, built, specs)
+    elif callable(strategy):
+        if options:
+            raise CallInvalid(f"a strategy function takes no options here, and got {', '.join(options)}")
+        own, name = strategy, _name(strategy)
+    else:
+        raise CallInvalid("a team is run by a strategy: its name, or a function (team, payload)")
+    inputs = {"payload": payload, **({"items": list(for_each)} if for_each is not None else {})}
+    step = Step(
+        WORK, 0, 0, "team", members=tuple(specs), strategy=name, options=_plain(options), payload="${{ inputs.payload }}",
+        has_payload=for_each is None, for_each=None if for_each is None else "${{ inputs.items }}",
+    )  # fmt: skip
+    graph = Graph(
+        name.lower().replace("_", "-").strip("-<>") or "team", (step,), agents=specs,
+        inputs={key: InputSpec(required=False) for key in inputs}, outputs={"result": f"${{{{ steps.{WORK}.output }}}}"},
+    )  # fmt: skip
+    return Prepared(graph.name, graph, b"", inputs, given=True, functions=functions, strategy=own)
+
+
+def _specs(team: Sequence[Callable[..., Any]]) -> tuple[dict[str, AgentSpec], dict[str, Callable[..., Any]]]:
+    specs: dict[str, AgentSpec] = {}
+    functions: dict[str, Callable[..., Any]] = {}
+    for function in team:
+        if not callable(function):
+            raise CallInvalid(f"a team is made of callables, and {function!r} is none")
+        given = options_of(function)
+        if given.name in specs:
+            raise CallInvalid(f"two members of the team are called {given.name!r}; name them with @agentical.agent(name=…)")
+        timeout = seconds(given.timeout) if isinstance(given.timeout, str) else given.timeout
+        specs[given.name] = AgentSpec(
+            given.name, FUNCTION, options={"executor": given.executor} if given.executor else {}, replicas=given.replicas,
+            max_parallel=given.max_parallel, capabilities=given.capabilities, weight=given.weight, timeout=timeout,
+            retry=policy(given.retry, {}), idempotent=given.idempotent,
+            output=dict(given.output) if given.output is not None else None, cost=given.cost,
+        )  # fmt: skip
+        functions[given.name] = function
+    return specs, functions
+
+
+def _refuse_problems(name: str, strategy: Any, specs: Mapping[str, AgentSpec]) -> None:
+    from agentical.members import members_of
+
+    problems = getattr(strategy, "problems", None)
+    found = list(problems([one for spec in specs.values() for one in members_of(spec)])) if problems else []
+    if found:
+        raise CallInvalid(f"{name}: {' '.join(found)}")
+
+
+def _plain(options: Mapping[str, Any]) -> dict[str, Any]:
+    try:
+        encode(dict(options))
+    except (TypeError, ValueError) as error:
+        raise CallInvalid(f"options of a strategy are JSON values: {error}") from None
+    return dict(options)
+
+
+def _name(strategy: Callable[..., Any]) -> str:
+    plain = inspect.isfunction(strategy) or inspect.ismethod(strategy)
+    return strategy.__name__ if plain else type(strategy).__name__

@@ -1,0 +1,288 @@
+"""Where an execution stands and what comes next: what its journal adds up to. Pure.
+
+`advance` folds one event in place; `due` says which steps are to be decided next. Deciding (evaluating a condition,
+a payload, an edge) is in `decisions.py` and its result is an event, so that nothing is evaluated twice.
+
+Why "closed": a step that edges lead to may be visited several times, so what needs it waits until nothing active can
+reach it any more. With ancestors and activity kept as bit sets that test is one `&`, and a branch not taken is
+skipped the moment its last way in is gone, not when everything else has ended.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Any
+
+import msgspec
+from msgspec import Raw
+
+from agentical import events as ev
+from agentical.arrows import Arrows
+from agentical.events import Failure
+from agentical.graph import Graph, Step
+from agentical.merge import Merged
+from agentical.visits import NULL, Due, Receipt, StepView, Visit
+
+TERMINAL = frozenset({"completed", "failed", "cancelled"})
+
+
+class Progress:
+    """The fold of one journal. Fields are for reading; only `advance` changes them."""
+
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+        self.by_id = {step.id: step for step in graph.steps}
+        self.arrows = Arrows.of(graph)
+        self.views = [StepView(len(step.waits)) for step in graph.steps]
+        self.state = {name: Merged(key.merge, key.default) for name, key in graph.state.items()}
+        self.started: ev.ExecutionStarted | None = None
+        self.inputs: Any = {}
+        self.status = "pending"
+        self.seq, self.at, self.ran = 0, 0.0, 0.0
+        self.open: dict[str, Visit] = {}
+        self.due: deque[Due] = deque()
+        self.outputs: Raw | None = None
+        self.failure: tuple[Failure, str | None] | None = None
+        self.ending: str | None = None
+        self.accepted: dict[str, str] = {}
+        self.receipt = Receipt()
+        self._active = 0
+        self._open_targets = list(self.arrows.targets)
+
+    def advance(self, seq: int, at: float, event: ev.Event) -> None:
+        """Fold one entry in. Entries come in order, each once."""
+        if self.at and not isinstance(event, ev.ExecutionResumed):
+            self.ran += max(0.0, at - self.at)
+        self.seq, self.at = max(seq, self.seq), at
+        _FOLD[type(event)](self, event, seq, at)
+
+    @property
+    def idle(self) -> bool:
+        """Nothing runs and nothing is due."""
+        return not self.open and not self.due
+
+    # execution
+
+    def _started(self, event: ev.ExecutionStarted, seq: int, at: float) -> None:
+        self.started, self.status = event, "running"
+        self.inputs = msgspec.json.decode(event.inputs)
+        self.receipt.started = at
+        for step in self.graph.steps:
+            if step.starts == "needs" and not step.waits:
+                self._queue(Due(step))
+
+    def _resumed(self, event: ev.ExecutionResumed, seq: int, at: float) -> None:
+        crashed = self.status == "running"
+        self.status = "running"
+        self.accepted.update(event.accepted)
+        for visit in self.open.values():
+            visit.resumed = 0 if event.forgiven or not crashed else visit.resumed + 1
+
+    def _paused(self, event: ev.ExecutionPaused, seq: int, at: float) -> None:
+        self.status = "paused"
+
+    def _completed(self, event: ev.ExecutionCompleted, seq: int, at: float) -> None:
+        self.status, self.outputs, self.receipt.ended = "completed", event.outputs, at
+
+    def _failed(self, event: ev.ExecutionFailed, seq: int, at: float) -> None:
+        self.status, self.failure, self.receipt.ended = "failed", (event.failure, event.step), at
+
+    def _cancelled(self, event: ev.ExecutionCancelled, seq: int, at: float) -> None:
+        self.status, self.receipt.ended = "cancelled", at
+
+    # tasks
+
+    def _visit_started(self, event: ev.VisitStarted, seq: int, at: float) -> None:
+        view = self.views[self.by_id[event.step].index]
+        view.visits += 1
+        view.queued -= 1
+        view.running += 1
+        view.status = "running"
+        self.open[event.visit] = Visit(event, at, view.visits)
+
+    def _item_taken(self, event: ev.ItemTaken, seq: int, at: float) -> None:
+        visit = self.open[event.visit]
+        visit.items.append((seq, at, event))
+        visit.taken += 1
+        visit.resumed = 0
+        _tell(visit)
+
+    def _items_ended(self, event: ev.ItemsEnded, seq: int, at: float) -> None:
+        visit = self.open[event.visit]
+        visit.items_ended = (seq, at)
+        _tell(visit)
+
+    def _asked(self, event: ev.TaskAsked, seq: int, at: float) -> None:
+        visit = self.open.get(event.visit)
+        if visit is None:
+            return
+        before = visit.asked.get(event.key)
+        if before is None:
+            self.receipt.asked += 1
+        elif before.attempt == event.attempt:
+            self.receipt.repeated += 1
+        visit.asked[event.key] = event
+
+    def _task_ended(self, event: ev.TaskAnswered | ev.TaskFailed | ev.TaskCancelled, seq: int, at: float) -> None:
+        self.receipt.usage += event.usage
+        visit = self.open.get(event.visit)
+        if visit is None:
+            return
+        visit.outcomes[event.key] = (seq, at, event)
+        visit.resumed = 0
+        visit.retried.pop(event.key, None)
+        if isinstance(event, ev.TaskFailed):
+            self.receipt.failed += 1
+        elif isinstance(event, ev.TaskAnswered):
+            self.receipt.answered += 1
+        _tell(visit, event.key)
+
+    def _retried(self, event: ev.TaskRetried, seq: int, at: float) -> None:
+        self.receipt.retried += 1
+        self.receipt.usage += event.usage
+        self.open[event.visit].retried.setdefault(event.key, []).append(event)
+
+    def _remembered(self, event: ev.Remembered, seq: int, at: float) -> None:
+        visit = self.open[event.visit]
+        visit.remembered[event.key] = event
+        visit.resumed = 0
+
+    # steps
+
+    def _step_completed(self, event: ev.StepCompleted, seq: int, at: float) -> None:
+        step, view, visit = self._close_visit(event.step, event.visit)
+        output = event.output
+        if output is None:
+            answered = visit.outcomes[event.answer_of][2] if visit and event.answer_of else None
+            output = answered.answer if isinstance(answered, ev.TaskAnswered) else NULL
+        view.end("completed", output, event.record)
+        view.outcome = event.outcome
+        generation = visit.started.generation if visit else 0
+        for name, value in event.writes.items():
+            self.state[name].write((generation, step.rank), msgspec.json.decode(value))
+        if step.body == "end":
+            self.ending = step.end
+        self._leave(step, view, event.to, event.visit, generation, output)
+
+    def _step_failed(self, event: ev.StepFailed, seq: int, at: float) -> None:
+        step, view, visit = self._close_visit(event.step, event.visit)
+        view.end("failed", record=event.record)
+        view.error, view.outcome = event.failure, event.outcome
+        if event.to is None and self.failure is None:
+            self.failure = (event.failure, step.id)
+        carried = Raw(msgspec.json.encode(view["error"]))
+        self._leave(step, view, event.to, event.visit, visit.started.generation if visit else 0, carried)
+
+    def _step_skipped(self, event: ev.StepSkipped, seq: int, at: float) -> None:
+        step = self.by_id[event.step]
+        view = self.views[step.index]
+        view.queued -= 1
+        if not view.visits:
+            view.end("skipped")
+        self._leave(step, view, event.to, None, 0, NULL)
+
+    def _step_cancelled(self, event: ev.StepCancelled, seq: int, at: float) -> None:
+        step, view, visit = self._close_visit(event.step, event.visit)
+        view.end("cancelled")
+        self._leave(step, view, None, event.visit, visit.started.generation if visit else 0, NULL)
+
+    def _close_visit(self, step_id: str, visit_id: str) -> tuple[Step, StepView, Visit | None]:
+        step = self.by_id[step_id]
+        view = self.views[step.index]
+        visit = self.open.pop(visit_id, None)
+        if visit is None:
+            view.queued -= 1
+            view.visits += 1
+        else:
+            view.running -= 1
+        return step, view, visit
+
+    # arrows
+
+    def _queue(self, due: Due) -> None:
+        self._active |= 1 << due.step.index
+        self.views[due.step.index].queued += 1
+        self.due.append(due)
+
+    def _leave(self, step: Step, view: StepView, to: str | None, via: str | None, generation: int, carried: Raw) -> None:
+        view.left = to is not None
+        if to is not None and to in self.by_id:
+            target = self.by_id[to]
+            again = generation + (1 if target.rank <= step.rank else 0)
+            self._arrive(Due(target, again, via, carried))
+        elif to == "fail" and self.failure is None:
+            self.failure = (Failure("upstream", f"step {step.id} led to `fail`", "LED_TO_FAIL"), step.id)
+        if not (view.queued or view.running or view.arrivals):
+            self._active &= ~(1 << step.index)
+            self._settle(step)
+
+    def _arrive(self, due: Due) -> None:
+        view = self.views[due.step.index]
+        if view.waiting > 0:
+            view.arrivals.append(due)
+            self._active |= 1 << due.step.index
+        else:
+            self._queue(due)
+
+    def _settle(self, step: Step) -> None:
+        if not self.arrows.is_target(step.index):
+            self._close(step)
+        for index in self._open_targets:
+            view = self.views[index]
+            if self._active >> index & 1 or self.arrows.ancestors[index] & self._active:
+                continue
+            target = self.graph.steps[index]
+            if view.status != "pending":
+                self._close(target)
+            elif target.starts == "edge":
+                self._queue(Due(target, skip="no edge led here"))
+        if self._open_targets:
+            self._open_targets = [index for index in self._open_targets if not self.views[index].closed]
+
+    def _close(self, step: Step) -> None:
+        view = self.views[step.index]
+        if view.closed:
+            return
+        view.closed = True
+        for index in self.arrows.needed_by[step.index]:
+            self._need_ended(self.graph.steps[index], view)
+
+    def _need_ended(self, step: Step, need: StepView) -> None:
+        view = self.views[step.index]
+        before = view.waiting
+        view.waiting -= 1
+        if need.status == "completed" and not need.left:
+            view.completed += 1
+        elif need.status == "failed" and not need.left:
+            view.failed += 1
+        if before <= 0:
+            return
+        if step.join is not None and view.completed >= step.join:
+            view.waiting = 0
+        if view.waiting > 0:
+            return
+        view.waiting = 0
+        if step.starts == "needs":
+            self._queue(Due(step))
+        for arrival in view.arrivals:
+            self._queue(arrival)
+        view.arrivals.clear()
+
+
+def _tell(visit: Visit, key: str | None = None) -> None:
+    if visit.tell is not None:
+        visit.tell(key)
+
+
+_FOLD: dict[type[ev.Event], Any] = {
+    ev.ExecutionStarted: Progress._started, ev.ExecutionResumed: Progress._resumed,
+    ev.ExecutionPaused: Progress._paused, ev.ExecutionCompleted: Progress._completed,
+    ev.ExecutionFailed: Progress._failed, ev.ExecutionCancelled: Progress._cancelled,
+    ev.VisitStarted: Progress._visit_started, ev.ItemTaken: Progress._item_taken,
+    ev.ItemsEnded: Progress._items_ended, ev.TaskAsked: Progress._asked,
+    ev.TaskAnswered: Progress._task_ended, ev.TaskFailed: Progress._task_ended,
+    ev.TaskCancelled: Progress._task_ended, ev.TaskRetried: Progress._retried,
+    ev.Remembered: Progress._remembered, ev.StepCompleted: Progress._step_completed,
+    ev.StepFailed: Progress._step_failed, ev.StepSkipped: Progress._step_skipped,
+    ev.StepCancelled: Progress._step_cancelled,
+}  # fmt: skip

@@ -1,0 +1,256 @@
+"""Agentical: the one place where the parts are put together."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import anyio
+from cachetools import LRUCache
+from msgspec import Raw
+
+from agentical import events as ev
+from agentical import plugins
+from agentical.clock import SystemClock
+from agentical.engine import Engine, take_up
+from agentical.errors import CallInvalid, ExecutionOwned, Invalid, StepFailed
+from agentical.events import Entry, ExecutionRow
+from agentical.jsonvalues import digest, encode, loads
+from agentical.kit import Kit, make_kit
+from agentical.ports import Agent, Clock, Executor, Monitor, Store, Strategy, TaskContext
+from agentical.prepared import Prepared, of_playbook, of_team
+from agentical.progress import TERMINAL
+from agentical.pulse import beat
+from agentical.runs import Run
+from agentical.settings import default_store, read_settings
+from agentical.state_manager import Execution, StateManager
+
+DEEPEST = 32
+"""Playbooks within playbooks, at most."""
+LOOK_AGAIN = 0.2
+"""Seconds between two looks at an execution that another process runs."""
+
+
+class Agentical:
+    """Runs playbooks, strategies and teams over one store. Use it as an async context manager.
+
+    `store`: an address (`sqlite:///PATH`, `memory:`) or a Store; by default `AGENTICAL_STORE`, else the nearest
+    `.agentical/` upward from the working directory. `monitors` see every event after its commit. Other keywords are
+    settings (see `Settings`). Raises CallInvalid for a setting that is none, StoreError where the store cannot be opened.
+    """
+
+    def __init__(
+        self, store: str | Store | None = None, *, monitors: Sequence[Monitor] = (), clock: Clock | None = None, **settings: Any
+    ) -> None:
+        given = {"store": store, **settings} if isinstance(store, str) else settings
+        self.settings = read_settings(**given)
+        self._store = store if store is not None and not isinstance(store, str) else None
+        self._clock: Clock = clock or SystemClock()
+        self.monitors = list(monitors)
+        self._kits: LRUCache[tuple[str, str], Kit] = LRUCache(64)
+        self._executors: dict[str, Executor] = {}
+        self._running: dict[str, anyio.Event] = {}
+
+    async def __aenter__(self) -> Self:
+        store = self._store or await open_store(self.settings.store or default_store(Path.cwd()))
+        self.monitors += [plugins.load("agentical.monitors", name)() for name in self.settings.monitor_names]
+        self.state = StateManager(store, self._clock, self.monitors)
+        await self.state.__aenter__()
+        self._gate = anyio.Semaphore(self.settings.max_concurrent_executions)
+        self._group = anyio.create_task_group()
+        await self._group.__aenter__()
+        self._group.start_soon(beat, self.state)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._group.cancel_scope.cancel()
+        try:
+            await self._group.__aexit__(None, None, None)
+        finally:
+            try:
+                with anyio.CancelScope(shield=True):
+                    for executor in self._executors.values():
+                        await executor.aclose()
+            finally:
+                await self.state.__aexit__(None, None, None)
+
+    async def run(
+        self,
+        what: str | Path | Strategy | Callable[..., Any],
+        inputs: Mapping[str, Any] | None = None,
+        *,
+        id: str | None = None,
+        team: Sequence[Callable[..., Any]] = (),
+        payload: Any = None,
+        for_each: Sequence[Any] | None = None,
+        fakes: Mapping[str, Agent] | None = None,
+        **options: Any,
+    ) -> Run:
+        """Run a playbook (a path) with `inputs`; or a strategy (a name of an installed one, or any strategy function)
+        over a `team` of callables with `payload`, `for_each` items and the strategy's `options`.
+
+        With an `id` that has begun already it attaches or resumes instead of starting twice; what it began with holds.
+        Returns when it has ended. Raises PlaybookInvalid, CallInvalid, StoreError and its kin; an execution that
+        fails does not raise: see `Run.status`, or call `Run.unwrap()`.
+        """
+        if team:
+            prepared = of_team(what, team, payload, for_each, options)
+        elif isinstance(what, (str, Path)):
+            prepared = of_playbook(Path(what), inputs or {})
+        else:
+            raise CallInvalid("a strategy needs a team: run(strategy, team=[…])")
+        prepared.fakes = dict(fakes or {})
+        async with self._gate:
+            return await self._run(id or f"{prepared.name}-{self._clock.new_id()}", prepared, None)
+
+    async def resume(self, id: str, *, accept_code: bool = False, accept_crash_loop: bool = False) -> Run:
+        """Go on with an execution that was interrupted or paused; one that has ended is given back as it is.
+
+        Raises ExecutionUnknown, ExecutionOwned, CodeChanged (unless `accept_code`), CrashLoop (unless
+        `accept_crash_loop`), JournalDamaged.
+        """
+        row = await self.state.row(id)
+        if row.status in TERMINAL:
+            return await self.show(id)
+        async with self._gate:
+            execution = await self.state.recover(id)
+            return await self._carry_on(execution, None, accept_code=accept_code, forgive=accept_crash_loop)
+
+    async def show(self, id: str) -> Run:
+        """How an execution stands, by what is committed. Raises ExecutionUnknown."""
+        return Run(id, await self.state.look(id), lambda follow: self.events(id, follow=follow))
+
+    async def list(self, *, limit: int | None = None, children: bool = False) -> Sequence[ExecutionRow]:
+        """The executions of the store, newest first."""
+        return await self.state.store.executions(limit=limit, children=children)
+
+    async def events(self, id: str, *, after: int = 0, follow: bool = False) -> AsyncIterator[Entry]:
+        """The journal of an execution after entry `after`; with `follow`, until it has ended."""
+        row, head = await self.state.row(id), None
+        while True:
+            async for entry, digested in self.state.entries(id, after=after, before=head):
+                after, head = entry.seq, digested
+                yield entry
+            if not follow or (row.status in TERMINAL and after >= row.head_seq):
+                return
+            await anyio.sleep(LOOK_AGAIN)
+            row = await self.state.row(id)
+
+    async def replay(self, id: str) -> Run:
+        """Run a finished execution again from its journal alone, asking nobody. Raises StrategyDiverged, JournalDamaged."""
+        from agentical.replay import replayed
+
+        return await replayed(self, id)
+
+    def kit(self, graph: Any, graph_hash: str, folder: str, prepared: Prepared | None) -> Kit:
+        """The agents and strategies of a graph; those of playbooks are kept for the next run."""
+        if prepared is not None and (prepared.functions or prepared.fakes or prepared.strategy):
+            return make_kit(graph, folder, prepared.functions, prepared.fakes, prepared.strategy)
+        key = (graph_hash, folder)
+        if key not in self._kits:
+            self._kits[key] = make_kit(graph, folder, {}, {}, None)
+        return self._kits[key]
+
+    async def _run(self, id: str, prepared: Prepared, parent: ev.Parent | None) -> Run:
+        """Start, resume, attach to, or merely read the execution of this id."""
+        while True:
+            row = await self.state.store.row(id)
+            if row is not None and row.head_seq:
+                await self._check_same(row, prepared)
+                if row.status in TERMINAL:
+                    return await self.show(id)
+            try:
+                started = self._started(prepared, parent)
+                execution = await self.state.start(id, started, {started.text: prepared.text, started.graph: prepared.graph_bytes})
+                return await self._carry_on(execution, prepared, fresh=execution.progress.seq == 1)
+            except ExecutionOwned:
+                await self._elsewhere(id)
+
+    def _started(self, prepared: Prepared, parent: ev.Parent | None) -> ev.ExecutionStarted:
+        kit = self.kit(prepared.graph, digest(prepared.graph_bytes), prepared.folder, prepared)
+        return ev.ExecutionStarted(
+            prepared.name, digest(prepared.text), digest(prepared.graph_bytes), Raw(encode(prepared.inputs)), prepared.folder,
+            {"max_concurrent_agents": self.settings.max_concurrent_agents}, dict(kit.codes.values()), parent,
+        )  # fmt: skip
+
+    async def _carry_on(
+        self, execution: Execution, prepared: Prepared | None, *, fresh: bool = False, accept_code: bool = False, forgive: bool = False
+    ) -> Run:
+        done = self._running[execution.id] = anyio.Event()
+        try:
+            started = execution.progress.started
+            assert started is not None
+            kit = self.kit(execution.rules.graph, started.graph, started.folder, prepared)
+            if not fresh:
+                await take_up(execution, kit.codes, accept_code=accept_code, forgive=forgive)
+            await Engine(
+                execution, self.state, kit.asked(), kit.strategies, self._need_executors(), self._clock, kit.redaction,
+                at_once=self.settings.max_concurrent_agents, on_playbook=self._nested(execution, prepared),
+            ).run()  # fmt: skip
+            return Run(execution.id, execution.progress, lambda follow: self.events(execution.id, follow=follow))
+        finally:
+            with anyio.CancelScope(shield=True):
+                await self.state.release(execution)
+            del self._running[execution.id]
+            done.set()
+
+    def _nested(self, execution: Execution, prepared: Prepared | None) -> Callable[[str, Any, TaskContext], Any]:
+        started = execution.progress.started
+        depth = (started.parent.depth if started and started.parent else 0) + 1
+
+        async def run_playbook(path: str, inputs: Any, context: TaskContext) -> Any:
+            if depth > DEEPEST:
+                raise Invalid(f"playbooks are nested more than {DEEPEST} deep")
+            if not isinstance(inputs, Mapping):
+                raise Invalid("the payload of a playbook agent is its inputs: an object")
+            parent = ev.Parent(execution.id, context.visit, context.key, depth)
+            child = await self._run(_child_id(execution.id, context), of_playbook(Path(path), inputs), parent)
+            used = child.receipt.usage
+            context.charge(tokens_in=used.tokens_in, tokens_out=used.tokens_out, cost=used.cost)
+            if child.status != "completed":
+                error = child.error or {"message": f"it is {child.status}", "code": "CHILD_ENDED", "class": "upstream"}
+                raise StepFailed(f"{child.id}: {error['message']}", code=error["code"], failure_class=error["class"])
+            return child.outputs
+
+        return run_playbook
+
+    async def _elsewhere(self, id: str) -> None:
+        """Wait until whoever runs it, here or in another process, has ended it or is gone."""
+        if id in self._running:
+            await self._running[id].wait()
+            return
+        while True:
+            row = await self.state.row(id)
+            if row.status in TERMINAL or row.owner is None or not await asyncio.to_thread(self.state.ownership.alive, row.owner):
+                return
+            await anyio.sleep(LOOK_AGAIN)
+
+    async def _check_same(self, row: ExecutionRow, prepared: Prepared) -> None:
+        progress = await self.state.look(row.id)
+        if row.playbook != prepared.name:
+            raise CallInvalid(f"{row.id} is an execution of {row.playbook}, not of {prepared.name}. Choose another id.")
+        if prepared.given and loads(encode(prepared.inputs)) != progress.inputs:
+            raise CallInvalid(f"{row.id} was begun with other inputs. Leave them out to go on with it, or choose another id.")
+
+    def _need_executors(self) -> Mapping[str, Executor]:
+        for name in plugins.names("agentical.executors"):
+            if name not in self._executors:
+                self._executors[name] = plugins.load("agentical.executors", name)()
+        return self._executors
+
+
+def _child_id(parent: str, context: TaskContext) -> str:
+    again = f"-{context.attempt}" if context.attempt > 1 else ""
+    return f"{parent}.{context.idempotency_key[:10]}{again}"
+
+
+async def open_store(address: str) -> Store:
+    """The store of an address. Raises CallInvalid for one that no installed store knows, StoreError where it cannot be opened."""
+    kind = address.partition(":")[0]
+    store: Store = await plugins.load("agentical.stores", kind)(address)
+    return store

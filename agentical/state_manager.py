@@ -1,0 +1,179 @@
+"""What the rest sees of state: claim an execution, record into it, recover it, look at it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Self
+
+import anyio
+from anyio.abc import TaskGroup
+from cachetools import LRUCache
+
+from agentical import events as ev
+from agentical.decisions import Decisions, Rules
+from agentical.errors import AgenticalError, CallInvalid, ExecutionUnknown, JournalDamaged, StoreError
+from agentical.events import GENESIS, Entry, ExecutionRow, Tally
+from agentical.graph import decode_graph
+from agentical.ports import Claim, Clock, Monitor, Store
+from agentical.progress import Progress
+from agentical.state.journal import Journal, JournalRecorder, check_head, read
+from agentical.state.ownership import Ownership
+
+
+@dataclass(slots=True, eq=False)
+class Execution:
+    """One execution in the hands of its owner: where it stands, and how to record more of it."""
+
+    id: str
+    progress: Progress
+    rules: Rules
+    decisions: Decisions
+    recorder: JournalRecorder
+
+    @property
+    def graph_hash(self) -> str:
+        assert self.progress.started is not None
+        return self.progress.started.graph
+
+
+class StateManager:
+    """Journals and blobs of one store. Use it as an async context manager; `cache_size` graphs are kept at hand."""
+
+    def __init__(self, store: Store, clock: Clock, monitors: Sequence[Monitor] = (), *, cache_size: int = 1000) -> None:
+        self.store, self._clock, self._monitors = store, clock, monitors
+        self._rules: LRUCache[str, Rules] = LRUCache(cache_size)
+        self._live: set[JournalRecorder] = set()
+
+    async def __aenter__(self) -> Self:
+        self.ownership = Ownership(self.store.folder)
+        self._group: TaskGroup = anyio.create_task_group()
+        await self._group.__aenter__()
+        self._journal = Journal(self.store, self._group, self._monitors)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            await self._group.__aexit__(None, None, None)
+        finally:
+            self.ownership.close()
+            with anyio.CancelScope(shield=True):
+                await self.store.aclose()
+
+    async def start(
+        self, execution: str, started: ev.ExecutionStarted, blobs: Mapping[str, bytes]
+    ) -> Execution:
+        """A new execution, its first entry committed. Raises ExecutionOwned; goes on where the id has begun already."""
+        parent = started.parent.execution if started.parent else None
+        now = self._clock.now()
+        row = ExecutionRow(execution, started.playbook, "pending", now, now, parent=parent)
+        claim = await self._claim(execution, create=row)
+        if claim.row.head_seq:
+            return await self._recovered(claim)
+        opened = await self._opened(claim, blobs[started.graph])
+        opened.recorder.keep(dict(blobs))
+        await opened.recorder.record(started)
+        return opened
+
+    async def recover(self, execution: str) -> Execution:
+        """Take an execution over and fold its journal. Raises ExecutionOwned, ExecutionUnknown, JournalDamaged."""
+        return await self._recovered(await self._claim(execution))
+
+    async def release(self, opened: Execution) -> None:
+        """Let others own it."""
+        self._live.discard(opened.recorder)
+        if opened.recorder.broken is None:
+            await opened.recorder.flush()
+        await self.store.release(opened.id, opened.recorder.epoch)
+
+    async def flush_idle(self) -> None:
+        """Commit what has ridden along since the last call, in executions that wait for something slow."""
+        for recorder in list(self._live):
+            if recorder.idle():
+                try:
+                    await recorder.flush()
+                except StoreError:
+                    continue  # the recorder is broken now, and its owner is told at its next word
+
+    async def look(self, execution: str) -> Progress:
+        """Where an execution stands, by what is committed; nothing is claimed."""
+        row = await self.row(execution)
+        progress: Progress | None = None
+        async for entry, _ in read(self.store, execution):
+            if progress is None:
+                progress = Progress((await self._rules_of(execution, entry)).graph)
+            progress.advance(entry.seq, entry.at, entry.event)
+        if progress is None:
+            raise CallInvalid(f"{execution} was begun and nothing was recorded. Run its playbook again with --id {row.id}.")
+        return progress
+
+    async def row(self, execution: str) -> ExecutionRow:
+        """The execution's row. Raises ExecutionUnknown."""
+        row = await self.store.row(execution)
+        if row is None:
+            raise ExecutionUnknown(execution)
+        return row
+
+    def interrupted(self, row: ExecutionRow) -> bool:
+        """It should be running, and whoever ran it is gone."""
+        return row.status in ("pending", "running") and (row.owner is None or not self.ownership.alive(row.owner))
+
+    async def entries(self, execution: str, *, after: int = 0, before: bytes | None = None) -> AsyncIterator[tuple[Entry, bytes]]:
+        """The journal from after `after`, verified, each entry with its hash."""
+        async for found in read(self.store, execution, after=after, before=before):
+            yield found
+
+    async def tallies(self, prefix: str) -> Mapping[str, Tally]:
+        return await self.store.tallies(prefix)
+
+    async def _claim(self, execution: str, create: ExecutionRow | None = None) -> Claim:
+        claim = await self.store.claim(execution, self.ownership.token, self.ownership.alive, create=create)
+        if claim.previous_owner and claim.previous_owner != self.ownership.token:
+            self.ownership.end_children(claim.previous_owner)
+        return claim
+
+    async def _recovered(self, claim: Claim) -> Execution:
+        opened: Execution | None = None
+        seq, head = 0, GENESIS
+        try:
+            async for entry, digest in read(self.store, claim.row.id):
+                if opened is None:
+                    opened = await self._opened(claim, await self._graph(claim.row.id, entry))
+                seq, head = entry.seq, digest
+                opened.progress.advance(entry.seq, entry.at, entry.event)
+            check_head(claim.row.id, claim.row, seq, head)
+            if opened is None:
+                raise CallInvalid(f"{claim.row.id} was begun and nothing was recorded. Run its playbook with --id {claim.row.id}.")
+        except AgenticalError:
+            await self.store.release(claim.row.id, claim.row.epoch)
+            raise
+        return opened
+
+    async def _opened(self, claim: Claim, graph: bytes) -> Execution:
+        rules = self._rules_for(graph)
+        progress = Progress(rules.graph)
+        head = (claim.row.head_seq, claim.row.head_hash)
+        recorder = JournalRecorder(claim.row.id, claim.row.epoch, head, self._journal, progress, self._clock)
+        self._live.add(recorder)
+        return Execution(claim.row.id, progress, rules, Decisions(claim.row.id, progress, rules), recorder)
+
+    async def _rules_of(self, execution: str, first: Entry) -> Rules:
+        return self._rules_for(await self._graph(execution, first))
+
+    async def _graph(self, execution: str, first: Entry) -> bytes:
+        if not isinstance(first.event, ev.ExecutionStarted):
+            raise JournalDamaged(execution, 1, "it does not begin with ExecutionStarted")
+        graph = await self.store.blob(first.event.graph)
+        if graph is None:
+            raise JournalDamaged(execution, 1, f"its playbook (blob {first.event.graph[:12]}) is missing")
+        return graph
+
+    def _rules_for(self, graph: bytes) -> Rules:
+        key = ev.chain(b"", graph).hex()
+        rules = self._rules.get(key)
+        if rules is None:
+            rules = self._rules[key] = Rules(decode_graph(graph))
+        return rules

@@ -1,0 +1,230 @@
+"""What a SQLite store writes and reads, as functions of a plain connection, each one transaction.
+
+Everything here runs on a connection's own thread (`sqlite_connection.py`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sqlite3
+from collections.abc import Callable, Sequence
+
+from agentical.errors import ExecutionOwned, ExecutionUnknown, JournalDamaged, StoreError
+from agentical.events import ExecutionRow, Tally
+from agentical.ports import Append, Claim, Refused, Written
+from agentical.stores.packing import Packer, Unreadable, unpack
+
+_PAGE = 4096
+_ROWS_AT_A_TIME = 64
+
+_COLUMNS = "id, playbook, status, created, updated, epoch, head_seq, head_hash, owner, parent"
+_ADVANCE = (
+    "UPDATE executions SET head_seq = ?, head_hash = ?, status = ?, updated = ? "
+    "WHERE n = ? AND epoch = ? AND head_seq = ? AND head_hash = ?"
+)
+_ADD_LINES = 'INSERT INTO journal (execution, first, "before", "after", codec, body) VALUES (?, ?, ?, ?, ?, ?)'
+_ADD_BLOB = "INSERT OR IGNORE INTO blobs (sha256, codec, size, body) VALUES (?, ?, ?, ?)"
+_ADD_TALLY = (
+    "INSERT INTO tallies (name, count, succeeded, took, cost) VALUES (?, ?, ?, ?, ?) ON CONFLICT (name) DO UPDATE SET "
+    "count = count + excluded.count, succeeded = succeeded + excluded.succeeded, "
+    "took = took + excluded.took, cost = cost + excluded.cost"
+)
+_READ_LINES = (
+    'SELECT first, "before", "after", codec, body FROM journal WHERE execution = (SELECT n FROM executions WHERE id = ?1) '
+    "AND first >= coalesce((SELECT max(first) FROM journal "
+    "WHERE execution = (SELECT n FROM executions WHERE id = ?1) AND first <= ?2), 0) ORDER BY first LIMIT ?3"
+)
+_LIST = (
+    f"SELECT {_COLUMNS} FROM executions WHERE (?1 OR parent IS NULL) "  # noqa: S608 - the columns are written above
+    "AND (?2 = '[]' OR status IN (SELECT value FROM json_each(?2))) ORDER BY created DESC, n DESC LIMIT ?3"
+)
+_FIND = f"SELECT {_COLUMNS} FROM executions WHERE id = ?"  # noqa: S608 - the columns are written above
+_CREATE = f"INSERT INTO executions ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, NULL, ?)"  # noqa: S608 - likewise
+
+
+class Writes:
+    """What the writing connection does. `numbers` are the row numbers of the executions it has met."""
+
+    def __init__(self, wrote: Callable[[int], None]) -> None:
+        self._numbers: dict[str, int] = {}
+        self._packer = Packer()
+        self._wrote = wrote
+
+    def append(self, connection: sqlite3.Connection, batch: Sequence[Append]) -> list[Refused]:
+        """Add a batch in one commit; an append whose execution has moved on is left out and reported."""
+        packed = [self._pack(append) for append in batch]
+        refused: list[Refused] = []
+        size = 0
+        cursor = connection.execute("BEGIN IMMEDIATE")
+        for append, (codec, body) in zip(batch, packed, strict=True):
+            number = self._number(cursor, append.execution)
+            head = append.before_seq + len(append.lines)
+            cursor.execute(
+                _ADVANCE,
+                (head, append.after, append.status, append.at, number, append.epoch, append.before_seq, append.before),
+            )
+            if cursor.rowcount != 1:
+                refused.append(Refused(append.execution, _why_not(cursor, append)))
+                continue
+            if append.lines:
+                row = (number, append.before_seq + 1, append.before, append.after, codec, body)
+                cursor.execute(_ADD_LINES, row)
+            size += 3 * _PAGE + len(body)
+            if append.blobs or append.tallies:
+                size += self._add_rest(cursor, append)
+        cursor.execute("COMMIT")
+        self._wrote(size)
+        return refused
+
+    def _pack(self, append: Append) -> tuple[int, bytes]:
+        if not append.lines:
+            return 0, b""
+        try:
+            return self._packer.pack_lines(append.lines)
+        except ValueError as error:
+            raise StoreError(f"entries of {append.execution} cannot be stored: {error}") from error
+
+    def _number(self, cursor: sqlite3.Cursor, execution: str) -> int | None:
+        number = self._numbers.get(execution)
+        if number is None:
+            found = cursor.execute("SELECT n FROM executions WHERE id = ?", (execution,)).fetchone()
+            if found is None:
+                return None
+            number = self._numbers[execution] = found[0]
+        return number
+
+    def _add_rest(self, cursor: sqlite3.Cursor, append: Append) -> int:
+        """Blobs and tallies of an append; returns the bytes written, roughly."""
+        size = 0
+        for sha256, blob in append.blobs.items():
+            try:
+                codec, body = self._packer.pack(blob)
+            except ValueError as error:
+                raise StoreError(f"a value of {append.execution} cannot be stored: {error}") from error
+            cursor.execute(_ADD_BLOB, (bytes.fromhex(sha256), codec, len(blob), body))
+            size += _PAGE + len(body)
+        rows = [(name, t.count, t.succeeded, t.took, t.cost) for name, t in append.tallies.items()]
+        cursor.executemany(_ADD_TALLY, rows)
+        return size + _PAGE * len(rows)
+
+    def claim(
+        self,
+        connection: sqlite3.Connection,
+        execution: str,
+        owner: str,
+        alive: Callable[[str], bool],
+        create: ExecutionRow | None,
+    ) -> Claim:
+        """Become the owner of an execution, making it where there is none and `create` says how."""
+        cursor = connection.execute("BEGIN IMMEDIATE")
+        row = _row(cursor, execution)
+        if row is not None and row.owner is not None and alive(row.owner):
+            raise ExecutionOwned(execution, row.owner)
+        if row is None:
+            if create is None:
+                raise ExecutionUnknown(execution)
+            self._numbers[execution] = _insert(cursor, execution, create)
+        cursor.execute("UPDATE executions SET epoch = epoch + 1, owner = ? WHERE id = ?", (owner, execution))
+        claimed = _row(cursor, execution)
+        assert claimed is not None
+        cursor.execute("COMMIT")
+        self._wrote(2 * _PAGE)
+        return Claim(claimed, row is None, None if row is None else row.owner)
+
+    def release(self, connection: sqlite3.Connection, execution: str, epoch: int) -> None:
+        """Stop being the owner, if the epoch is still this one."""
+        self._numbers.pop(execution, None)
+        connection.execute("UPDATE executions SET owner = NULL WHERE id = ? AND epoch = ?", (execution, epoch))
+        self._wrote(_PAGE)
+
+
+def _insert(cursor: sqlite3.Cursor, execution: str, row: ExecutionRow) -> int:
+    cursor.execute(
+        _CREATE,
+        (
+            execution,
+            row.playbook,
+            row.status,
+            row.created,
+            row.updated,
+            row.epoch,
+            row.head_seq,
+            row.head_hash,
+            row.parent,
+        ),
+    )
+    number = cursor.lastrowid
+    assert number is not None
+    return number
+
+
+def _why_not(cursor: sqlite3.Cursor, append: Append) -> str:
+    row = _row(cursor, append.execution)
+    if row is None:
+        return "no such execution"
+    if row.epoch != append.epoch:
+        return f"its epoch is {row.epoch} by now, not {append.epoch}"
+    return f"its head is entry {row.head_seq} by now, or another than entry {append.before_seq} as given"
+
+
+def _row(cursor: sqlite3.Cursor, execution: str) -> ExecutionRow | None:
+    found = cursor.execute(_FIND, (execution,)).fetchone()
+    return None if found is None else ExecutionRow(*found)
+
+
+def read_row(connection: sqlite3.Connection, execution: str) -> ExecutionRow | None:
+    """Where an execution stands, or None."""
+    return _row(connection.cursor(), execution)
+
+
+def read_executions(
+    connection: sqlite3.Connection, statuses: Sequence[str], limit: int | None, children: bool
+) -> list[ExecutionRow]:
+    """The executions, newest first."""
+    args = (children, json.dumps(list(statuses)), -1 if limit is None else limit)
+    return [ExecutionRow(*row) for row in connection.execute(_LIST, args)]
+
+
+def read_journal(connection: sqlite3.Connection, execution: str, after: int, head: bytes | None) -> list[Written]:
+    """The next rows of a journal, from the one that holds entry `after` + 1; none at its end.
+
+    `head` is the hash of entry `after` where it is known. Raises JournalDamaged.
+    """
+    written: list[Written] = []
+    expected: int | None = None
+    for first, before, behind, codec, body in connection.execute(_READ_LINES, (execution, after + 1, _ROWS_AT_A_TIME)):
+        if first != (min(first, after + 1) if expected is None else expected):
+            raise JournalDamaged(execution, expected or after + 1, f"the next entry in the store is {first}")
+        if head is not None and head != before and first > after:
+            raise JournalDamaged(execution, first, "it does not follow the entry before it")
+        try:
+            lines = tuple(unpack(codec, body).split(b"\n"))
+        except Unreadable as error:
+            raise JournalDamaged(execution, first, str(error)) from error
+        expected, head = first + len(lines), behind
+        if expected > after + 1:
+            written.append(Written(first, before, behind, lines))
+    return written
+
+
+def read_blob(connection: sqlite3.Connection, sha256: str) -> bytes | None:
+    """The blob of this hash, verified; None where there is none."""
+    key = bytes.fromhex(sha256)
+    found = connection.execute("SELECT codec, size, body FROM blobs WHERE sha256 = ?", (key,)).fetchone()
+    if found is None:
+        return None
+    codec, size, body = found
+    try:
+        blob = unpack(codec, body)
+    except Unreadable as error:
+        raise StoreError(f"blob {sha256} is damaged: {error}") from error
+    if len(blob) != size or hashlib.sha256(blob).digest() != key:
+        raise StoreError(f"blob {sha256} is damaged: its bytes have another hash")
+    return blob
+
+
+def read_tallies(connection: sqlite3.Connection, prefix: str) -> dict[str, Tally]:
+    """The sums whose names begin with `prefix`, by name."""
+    query = "SELECT name, count, succeeded, took, cost FROM tallies WHERE name >= ? AND name < ? ORDER BY name"
+    return {name: Tally(*sums) for name, *sums in connection.execute(query, (prefix, prefix + "\U0010ffff"))}

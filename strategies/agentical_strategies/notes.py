@@ -1,0 +1,30 @@
+"""What a record says of one outcome, in the same words for every strategy."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from agentical.errors import StepFailed, StrategyMisused
+from agentical.ports import Ask, Outcome, Team
+
+
+def failure_of(outcome: Outcome) -> dict[str, Any]:
+    """`{class, message}` of an outcome that failed."""
+    if outcome.failure is None:
+        raise ValueError(f"{outcome.key} did not fail")
+    return {"class": outcome.failure.kind, "message": outcome.failure.message}
+
+
+async def ask_one(team: Team, ask: Ask) -> Outcome:
+    """The outcome of one question, failed or not. What else comes meanwhile lost its race and is dropped."""
+    team.start(ask)
+    while (outcome := await team.next()) is not None:
+        if isinstance(outcome, Outcome) and outcome.key == ask.key:
+            return outcome
+    raise StrategyMisused(f"{ask.key} was asked, but no outcome came back")
+
+
+def incomplete(what: str, answered: int, total: int | None, rule: str) -> StepFailed:
+    """The error of a step whose completion cannot be met."""
+    of = f" of {total}" if total is not None else ""
+    return StepFailed(f"{answered}{of} {what} answered, which is not enough for complete: {rule}", code="INCOMPLETE")
