@@ -19,7 +19,7 @@ Key = TypeVar("Key")
 Rule = Literal["all", "quorum", "any", "first", "best"]
 
 _NUMBER = re.compile(r"\d{1,9}")
-_SHARE = re.compile(r"(?P<top>\d{1,9}(?:\.\d{1,9})?)(?:(?P<percent>%)|/(?P<bottom>\d{1,9}))?")
+_SHARE = re.compile(r"(?P<top>\d{1,9}(?:\.\d{1,9})?)(?:(?P<percent>%)|/(?P<bottom>[1-9]\d{0,8}))?")
 _CALL = re.compile(r"\s*(?P<name>[a-z]+)\s*(?:\((?P<argument>.*)\))?\s*", re.DOTALL)
 
 
@@ -41,7 +41,7 @@ class Part:
             part = cls(Fraction(text), share=False)
         else:
             bottom = 100 if found["percent"] else int(found["bottom"] or 1)
-            part = cls(Fraction(found["top"]) / max(bottom, 1), share=True)
+            part = cls(Fraction(found["top"]) / bottom, share=True)
         if part.amount <= 0 or (part.share and part.amount > 1):
             raise ValueError(f"{raw!r} is not possible: a number is at least 1, a share above 0 and at most 100%")
         return part

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import anyio
-from msgspec import Raw
+from msgspec import UNSET, Raw, UnsetType
 
 from agentical import events as ev
 from agentical.agents.failures import classify
@@ -49,11 +49,10 @@ class Coordinator:
         floor = self._floor(step, visit)
         team = VisitTeam(floor, self._asking.seats.members(step.members))
         try:
-            with anyio.move_on_after(self._time_left(step, floor)) as scope:
+            if step.timeout is None:
                 ended = await self._coordinate(step, visit, floor, team)
-            if scope.cancelled_caught:
-                message = f"step {step.id} did not end within {step.timeout:g} s"
-                ended = self._failed(step, visit, team, Failure("exhausted", message, "TIMEOUT"), "timeout")
+            else:
+                ended = await self._in_time(step, visit, floor, team)
         except BaseException:
             floor.stop()
             raise
@@ -62,6 +61,14 @@ class Coordinator:
             for name, add in floor.tallied:
                 self._execution.recorder.tally(name, add)
         self._execution.recorder.note(ended)
+
+    async def _in_time(self, step: Step, visit: Visit, floor: Floor, team: VisitTeam) -> ev.Event:
+        with anyio.move_on_after(_time_left(step, floor)) as scope:
+            ended = await self._coordinate(step, visit, floor, team)
+        if scope.cancelled_caught:
+            message = f"step {step.id} did not end within {step.timeout:g} s"
+            return self._failed(step, visit, team, Failure("exhausted", message, "TIMEOUT"), "timeout")
+        return ended
 
     async def _coordinate(self, step: Step, visit: Visit, floor: Floor, team: VisitTeam) -> ev.Event:
         try:
@@ -86,7 +93,7 @@ class Coordinator:
         assert isinstance(event, ev.TaskAnswered)
         output = loads(event.answer) if step.writes or step.routes else None
         return self._execution.decisions.completed(
-            step, visit.started.visit, output, None, answer_of=THE_ASK, outcome=event.edge
+            step, visit.started.visit, output, UNSET, answer_of=THE_ASK, outcome=event.edge
         )
 
     def _completed(self, step: Step, visit: Visit, team: VisitTeam, result: Any) -> ev.Event:
@@ -127,7 +134,7 @@ class Coordinator:
         def shape(index: int, value: Any) -> Any:
             return rules.item_payload(step, frame, index, value)
 
-        if visit.started.items is not None:
+        if not isinstance(visit.started.items, UnsetType):
             return ListedItems(loads(visit.started.items), shape)
         if step.source is None:
             return no_items()
@@ -135,14 +142,15 @@ class Coordinator:
         context = self._asking.context(visit.started.visit, "items", asked, step.source)
         return SourceItems(visit, asked, context, self._execution.recorder, shape, self._start_soon)
 
-    def _time_left(self, step: Step, floor: Floor) -> float | None:
-        if step.timeout is None:
-            return None
-        recorded = [at for _, at, _ in floor.visit.outcomes.values()]
-        return max(0.0, step.timeout - (max(recorded) - floor.visit.at if recorded else 0.0))
+
+def _time_left(step: Step, floor: Floor) -> float:
+    """Seconds of the step's timeout that the record has not used yet; time in which no process ran does not count."""
+    recorded = [at for _, at, _ in floor.visit.outcomes.values()]
+    used = max(recorded) - floor.visit.at if recorded else 0.0
+    return max(0.0, (step.timeout or 0.0) - used)
 
 
-def _record(team: VisitTeam) -> Raw | None:
-    return Raw(encode(team.record)) if team.record else None
+def _record(team: VisitTeam) -> Raw | UnsetType:
+    return Raw(encode(team.record)) if team.record else UNSET
 
 

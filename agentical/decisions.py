@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import msgspec
-from msgspec import Raw
+from msgspec import UNSET, Raw, UnsetType
 
 from agentical import events as ev
 from agentical.conditions import Expression, Template, truth
@@ -112,12 +112,12 @@ class Decisions:
         except AgenticalError as error:
             return self.failed(step, visit, Failure("invalid", str(error), "EXPRESSION_FAILED"), "error")
 
-    def completed(self, step: Step, visit: str, output: Any, raw: Raw | None, **parts: Any) -> ev.Event:
+    def completed(self, step: Step, visit: str, output: Any, raw: Raw | UnsetType, **parts: Any) -> ev.Event:
         """The step's end with its writes and its edge evaluated. `required`: an outcome nobody takes is a failure."""
         outcome: str | None = parts.get("outcome")
         required: bool = parts.pop("required", False)
         scope = self.scope(output=output)
-        record: Raw | None = parts.get("record")
+        record: Raw | UnsetType = parts.get("record", UNSET)
         try:
             writes = {name: Raw(encode(value)) for name, value in self._writes(step, scope).items()}
             chosen = outcome if outcome is not None else output if isinstance(output, str) else None
@@ -131,7 +131,7 @@ class Decisions:
         return ev.StepCompleted(visit, step.id, raw, writes=writes, to=to, **parts)
 
     def failed(
-        self, step: Step, visit: str, failure: Failure, outcome: str, record: Raw | None = None
+        self, step: Step, visit: str, failure: Failure, outcome: str, record: Raw | UnsetType = UNSET
     ) -> ev.StepFailed:
         """The step's failure, and the edge for it where `next` has one."""
         to = self._route(step, outcome, None, final=False)
@@ -186,7 +186,7 @@ class Decisions:
 
     def _start(self, due: Due, visit: str) -> ev.VisitStarted:
         step, scope = due.step, self.scope()
-        items = None
+        items: Raw | UnsetType = UNSET
         if step.for_each is not None:
             listed = self._rules.template(step, "for_each")(scope)
             if not isinstance(listed, list):

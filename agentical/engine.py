@@ -115,7 +115,7 @@ class Engine:
         """Decide what is due until something has to be run."""
         due = self._progress.due
         while due and self._progress.ending is None:
-            event = self._execution.decisions.decide(due.popleft())
+            event = self._execution.decisions.decide(due[0])
             self._recorder.note(event)
             if isinstance(event, ev.VisitStarted):
                 return self._progress.open[event.visit]

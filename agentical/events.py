@@ -14,7 +14,7 @@ import hashlib
 from typing import Any
 
 import msgspec
-from msgspec import Raw
+from msgspec import UNSET, Raw, UnsetType
 
 GENESIS = b"\0" * 32
 """The hash before the first entry of a journal that has no parent."""
@@ -102,7 +102,7 @@ class VisitStarted(Event, frozen=True):
     visit: str
     step: str
     payload: Raw
-    items: Raw | None = None
+    items: Raw | UnsetType = UNSET
     seen: int = 0
     generation: int = 0
     via: str | None = None
@@ -189,18 +189,18 @@ class Remembered(Event, frozen=True):
 
 
 class StepCompleted(Event, frozen=True):
-    """`output` is None where it is the answer to the task `answer_of`. `writes` are evaluated state writes.
+    """`output` is unset where it is the answer to the task `answer_of`. `writes` are evaluated state writes.
 
     `to` is where the step left by an edge: a step, `end` or `fail`; None where it took none.
     """
 
     visit: str
     step: str
-    output: Raw | None = None
+    output: Raw | UnsetType = UNSET
     answer_of: str | None = None
     outcome: str | None = None
     writes: dict[str, Raw] = {}
-    record: Raw | None = None
+    record: Raw | UnsetType = UNSET
     to: str | None = None
 
 
@@ -209,7 +209,7 @@ class StepFailed(Event, frozen=True):
     step: str
     failure: Failure
     outcome: str = "error"
-    record: Raw | None = None
+    record: Raw | UnsetType = UNSET
     to: str | None = None
 
 

@@ -7,7 +7,7 @@ back, and then everything on the way round is one loop. Ancestors are kept as bi
 from __future__ import annotations
 
 from collections.abc import Sequence
-from heapq import heapify, heappop, heappush
+from heapq import heappop, heappush
 
 Arrows = Sequence[Sequence[int]]
 """By index of step: the indices it comes after."""
@@ -17,14 +17,16 @@ def loops(needs: Arrows, edges: Arrows) -> list[int]:
     """For each step the number of its loop; numbers grow along the arrows between loops."""
     if not any(edges):
         return _alone(needs)
-    import networkx
+    import networkx as nx
 
-    graph = networkx.DiGraph()
+    graph: nx.DiGraph[int] = nx.DiGraph()
     graph.add_nodes_from(range(len(needs)))
-    graph.add_edges_from((before, step) for arrows in (needs, edges) for step, all_ in enumerate(arrows) for before in all_)
+    graph.add_edges_from(
+        (before, step) for arrows in (needs, edges) for step, all_ in enumerate(arrows) for before in all_
+    )
     number = [0] * len(needs)
     # Tarjan's algorithm gives the last loops first.
-    for n, members in enumerate(networkx.strongly_connected_components(graph)):
+    for n, members in enumerate(nx.strongly_connected_components(graph)):
         for step in members:
             number[step] = -n
     least = min(number, default=0)
@@ -60,20 +62,21 @@ class _Order:
                     self._after[before].append((step, soft))
                     (self._soft if soft else self._firm)[step] += 1
         self._ready = [step for step in range(count) if not self._firm[step] and not self._soft[step]]
-        self._entries = [step for step in range(count) if not self._firm[step] and self._soft[step]]
-        heapify(self._ready)
-        heapify(self._entries)
+        self._entries: list[int] = []
+        # Loops that nothing leads into come last; they are mistakes, but have their places.
+        self._stray = [step for step in range(count) if not self._firm[step] and self._soft[step]]
         self._number = 0
-        while (step := self._take()) is not None:
+        while (step := self._take()) >= 0:
             self._place(step)
 
-    def _take(self) -> int | None:
-        for heap in (self._ready, self._entries):
+    def _take(self) -> int:
+        """The next step to place, -1 when there is none."""
+        for heap in (self._ready, self._entries, self._stray):
             while heap:
                 step = heappop(heap)
                 if self.ranks[step] is None:
                     return step
-        return None
+        return -1
 
     def _place(self, step: int) -> None:
         self.ranks[step] = self._number
@@ -86,10 +89,9 @@ class _Order:
 
 def circle(needs: Arrows, placed: Sequence[int | None]) -> list[int]:
     """One circle among the needs of what could not be placed, each step before what needs it; empty where all could."""
-    start = next((step for step, rank in enumerate(placed) if rank is None), None)
     seen: dict[int, int] = {}
     path: list[int] = []
-    step = start
+    step = next((index for index, rank in enumerate(placed) if rank is None), None)
     while step is not None and step not in seen:
         seen[step] = len(path)
         path.append(step)

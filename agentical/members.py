@@ -62,7 +62,7 @@ class Seats:
     def __init__(self, agents: Mapping[str, Asked], limit: int) -> None:
         self.agents = agents
         self._loads = {load.name: (asked, load) for asked in agents.values() for load in asked.loads}
-        self._slots = anyio.Semaphore(limit, fast_acquire=True)
+        self._free, self._for_slot = limit, deque[anyio.Event]()
         self._waiting: deque[tuple[frozenset[str], anyio.Event, list[Load]]] = deque()
         self.limit, self.waiting_elsewhere = limit, 0
         self.on_room: Callable[[], None] = lambda: None
@@ -125,13 +125,34 @@ class Seats:
             self.waiting_elsewhere += 1
             self.on_room()
         else:
-            await self._slots.acquire()
+            await self._acquire()
 
     def free_slot(self, asked: Asked) -> None:
         if asked.parks:
             self.waiting_elsewhere -= 1
         else:
-            self._slots.release()
+            self._release()
+
+    async def _acquire(self) -> None:
+        if self._free > 0:
+            self._free -= 1
+            return
+        turn = anyio.Event()
+        self._for_slot.append(turn)
+        try:
+            await turn.wait()
+        except BaseException:
+            if turn.is_set():
+                self._release()
+            else:
+                self._for_slot.remove(turn)
+            raise
+
+    def _release(self) -> None:
+        if self._for_slot:
+            self._for_slot.popleft().set()
+        else:
+            self._free += 1
 
     def _pass_on(self, load: Load) -> None:
         for n, (names, turn, given) in enumerate(self._waiting):

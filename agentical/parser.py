@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from agentical.playbook import Playbook
     from agentical.texttree import Place, Spot, TextTree
 
-LARGEST = 16 * 1024 * 1024
+MOST_BYTES = 16 * 1024 * 1024
 Path = tuple[str | int, ...]
 
 
@@ -40,7 +40,7 @@ def read(path: str | FilePath) -> Parsed:
     file = str(path)
     try:
         with FilePath(path).open("rb") as stream:
-            text = stream.read(LARGEST + 1)
+            text = stream.read(MOST_BYTES + 1)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise PlaybookInvalid([Mistake("", f"cannot be read: {reason}.", "", file=file)]) from None
@@ -94,8 +94,8 @@ def _tree(data: bytes, file: str) -> TextTree:
     from agentical.texttree import Unreadable
     from agentical.tokens import is_json, json_tokens, yaml_tokens
 
-    if len(data) > LARGEST:
-        raise Unreadable((1, 1), f"is larger than {LARGEST // 1024**2} MiB.")
+    if len(data) > MOST_BYTES:
+        raise Unreadable((1, 1), f"is larger than {MOST_BYTES // 1024**2} MiB.")
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:

@@ -14,7 +14,7 @@ from collections import deque
 from typing import Any
 
 import msgspec
-from msgspec import Raw
+from msgspec import Raw, UnsetType
 
 from agentical import events as ev
 from agentical.arrows import Arrows
@@ -93,9 +93,10 @@ class Progress:
     # tasks
 
     def _visit_started(self, event: ev.VisitStarted, seq: int, at: float) -> None:
-        view = self.views[self.by_id[event.step].index]
+        step = self.by_id[event.step]
+        view = self.views[step.index]
+        self._decided(step)
         view.visits += 1
-        view.queued -= 1
         view.running += 1
         view.status = "running"
         self.open[event.visit] = Visit(event, at, view.visits)
@@ -152,7 +153,7 @@ class Progress:
     def _step_completed(self, event: ev.StepCompleted, seq: int, at: float) -> None:
         step, view, visit = self._close_visit(event.step, event.visit)
         output = event.output
-        if output is None:
+        if isinstance(output, UnsetType):
             answered = visit.outcomes[event.answer_of][2] if visit and event.answer_of else None
             output = answered.answer if isinstance(answered, ev.TaskAnswered) else NULL
         view.end("completed", output, event.record)
@@ -176,7 +177,7 @@ class Progress:
     def _step_skipped(self, event: ev.StepSkipped, seq: int, at: float) -> None:
         step = self.by_id[event.step]
         view = self.views[step.index]
-        view.queued -= 1
+        self._decided(step)
         if not view.visits:
             view.end("skipped")
         self._leave(step, view, event.to, None, 0, NULL)
@@ -191,7 +192,7 @@ class Progress:
         view = self.views[step.index]
         visit = self.open.pop(visit_id, None)
         if visit is None:
-            view.queued -= 1
+            self._decided(step)
             view.visits += 1
         else:
             view.running -= 1
@@ -203,6 +204,14 @@ class Progress:
         self._active |= 1 << due.step.index
         self.views[due.step.index].queued += 1
         self.due.append(due)
+
+    def _decided(self, step: Step) -> None:
+        """Take a step off what is due: it is the first, but where several arrivals of one step wait."""
+        self.views[step.index].queued -= 1
+        for n, due in enumerate(self.due):
+            if due.step is step:
+                del self.due[n]
+                return
 
     def _leave(self, step: Step, view: StepView, to: str | None, via: str | None, generation: int, carried: Raw) -> None:
         view.left = to is not None

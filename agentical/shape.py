@@ -10,13 +10,15 @@ from typing import Any, NamedTuple
 from pydantic import BaseModel, ValidationError
 
 from agentical.fields import Built, not_yet, shown
-from agentical.playbook import Playbook
+from agentical.playbook import ListedStep, Playbook
 from agentical.words import BODIES, LATER
 
 MOST_FLAWS = 1000
 """More of one kind are not told: the file was never meant as a playbook."""
 
 Path = tuple[str | int, ...]
+
+_STEP_WORDS = {field.alias for field in ListedStep.model_fields.values()}
 
 
 class Flaw(NamedTuple):
@@ -83,7 +85,8 @@ def _listed(words: list[str]) -> str:
 
 def _misspelt(step: dict[str, Any]) -> bool:
     """Whether a body's word seems to be there, misspelt: then that is what the author is told."""
-    return any(get_close_matches(word, (*BODIES, "set", "wait"), 1) for word in islice(step, 30))
+    unknown = (word for word in step if word not in _STEP_WORDS)
+    return any(get_close_matches(word, (*BODIES, "set", "wait"), 1) for word in islice(unknown, 30))
 
 
 def _steps(tree: dict[str, Any]) -> Iterator[tuple[Path, dict[str, Any]]]:

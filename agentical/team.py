@@ -158,7 +158,7 @@ class Floor:
         self._running: dict[str, tuple[Task, anyio.CancelScope]] = {}
         self._last_at = visit.at
         self._error: Exception | None = None
-        self._news = anyio.Event()
+        self._news: anyio.Event | None = None
         visit.tell = self._told
 
     @property
@@ -246,6 +246,7 @@ class Floor:
 
     async def news(self) -> None:
         """Wait for the next thing to be recorded, or to go wrong."""
+        self._news = self._news or anyio.Event()
         await self._news.wait()
 
     async def _in_background(self, task: Task) -> None:
@@ -266,5 +267,6 @@ class Floor:
         self._wake()
 
     def _wake(self) -> None:
-        self._news.set()
-        self._news = anyio.Event()
+        if self._news is not None:
+            self._news.set()
+            self._news = None

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
-from msgspec import Raw
+from msgspec import UNSET, Raw, UnsetType
 
 from agentical import events as ev
 from agentical.events import Failure, Usage
@@ -57,7 +57,7 @@ class StepView:
     def __init__(self, waiting: int) -> None:
         self.status = "pending"
         self.output_raw: Raw = NULL
-        self.record_raw: Raw | None = None
+        self.record_raw: Raw | UnsetType = UNSET
         self.outcome: str | None = None
         self.error: Failure | None = None
         self.left = False
@@ -71,7 +71,7 @@ class StepView:
         if name in ("output", "record"):
             if name not in self._decoded:
                 raw = self.output_raw if name == "output" else self.record_raw
-                self._decoded[name] = msgspec.json.decode(raw) if raw is not None else None
+                self._decoded[name] = None if isinstance(raw, UnsetType) else msgspec.json.decode(raw)
             return self._decoded[name]
         if name == "error":
             return None if self.error is None else {"class": self.error.kind, "code": self.error.code, "message": self.error.message}
@@ -79,7 +79,7 @@ class StepView:
             return getattr(self, name)
         raise KeyError(name)
 
-    def end(self, status: str, output: Raw = NULL, record: Raw | None = None) -> None:
+    def end(self, status: str, output: Raw = NULL, record: Raw | UnsetType = UNSET) -> None:
         self.status, self.output_raw, self.record_raw, self.error, self.outcome = status, output, record, None, None
         self._decoded.clear()
 

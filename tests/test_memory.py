@@ -30,3 +30,7 @@ async def test_a_blob_under_a_hash_not_its_own_is_never_returned() -> None:
 async def test_the_address_of_another_kind_of_store_is_refused() -> None:
     with pytest.raises(CallInvalid, match="memory:"):
         await open_memory("sqlite:///x.db")
+
+
+async def test_a_store_in_memory_has_no_folder() -> None:
+    assert (await open_memory()).folder is None

@@ -16,8 +16,8 @@ import pytest
 from agentical.errors import CallInvalid, JournalDamaged, StoreError
 from agentical.events import GENESIS, ExecutionRow
 from agentical.ports import Append
+from agentical.stores import packing, sqlite_connection
 from agentical.stores import sqlite as sqlite_module
-from agentical.stores import sqlite_connection
 from agentical.stores.sqlite import SqliteStore, open_sqlite
 
 BLOB = b"a value " * 100
@@ -206,3 +206,30 @@ async def test_an_address_without_a_path_is_refused() -> None:
     for url in ("sqlite:///", "sqlite://x", "memory:"):
         with pytest.raises(CallInvalid, match="sqlite:///PATH"):
             await open_sqlite(url)
+
+
+async def test_the_folder_is_where_the_file_really_lies(
+    store: SqliteStore, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert store.folder == path.parent
+    monkeypatch.chdir(path.parent)
+    (path.parent / "elsewhere").mkdir()
+    (path.parent / "elsewhere" / "link.db").symlink_to(path)
+    again = await open_sqlite("sqlite:///elsewhere/link.db")
+    assert again.folder == path.parent
+    assert await read(again) == [1, 2, 3, 4]
+    await again.aclose()
+
+
+async def test_a_blob_too_large_to_keep_is_refused_before_anything_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = await open_sqlite(f"sqlite:///{tmp_path}/s.db")
+    monkeypatch.setattr(packing, "MOST", 1000)
+    claim = await store.claim("one", "me", lambda owner: True, create=ExecutionRow("one", "p", "running", 1.0, 1.0))
+    blob = b"x" * 1001
+    append = Append("one", 1, 0, GENESIS, (b"x",), b"a" * 32, "failed", 1.0, {hashlib.sha256(blob).hexdigest(): blob})
+    with pytest.raises(StoreError, match="a value of one cannot be stored"):
+        await store.append([append])
+    assert await store.row("one") == claim.row
+    await store.aclose()

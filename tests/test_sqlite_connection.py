@@ -132,3 +132,15 @@ async def test_a_checkpoint_that_fails_is_logged_and_harms_nothing(
 def test_an_error_without_a_name_is_explained_too() -> None:
     error = explained("s.db", sqlite3.ProgrammingError("odd"), 1.0)
     assert str(error) == "store s.db: the store cannot go on. (ProgrammingError: odd)"
+
+
+async def test_opening_given_up_leaves_no_thread_behind(tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / "s.db", isolation_level=None)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        connection = SqliteConnection(tmp_path / "s.db")
+        task = asyncio.create_task(connection.open())
+        await asyncio.sleep(0)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert not connection._thread.is_alive()

@@ -31,7 +31,7 @@ class JournalRecorder:
         self.broken: StoreError | None = None
         self._seq, self._hash = head
         self._committed = head
-        self._seen = -1
+        self._seen, self._status = -1, progress.status
         self._journal, self._clock = journal, clock
         self._lines: list[bytes] = []
         self._entries: list[tuple[Entry, bool]] = []
@@ -72,9 +72,8 @@ class JournalRecorder:
             return None
         entries, lines = self._entries, tuple(self._lines)
         seq, before = self._committed
-        status = next((s for entry, _ in reversed(entries) if (s := _STATUS.get(type(entry.event)))), self.progress.status)
         append = Append(
-            self.execution, self.epoch, seq, before, lines, self._hash, status, entries[-1][0].at,
+            self.execution, self.epoch, seq, before, lines, self._hash, self._status, entries[-1][0].at,
             self._blobs, self._tallies,
         )  # fmt: skip
         self._entries, self._lines, self._blobs, self._tallies = [], [], {}, {}
@@ -92,6 +91,7 @@ class JournalRecorder:
             raise self.broken
         self._seq += 1
         entry = Entry(self._seq, self._clock.now(), event)  # type: ignore[arg-type]
+        self._status = _STATUS.get(type(event), self._status)
         line = encode_entry(entry)
         self._hash = chain(self._hash, line)
         self._lines.append(line)

@@ -29,6 +29,11 @@ class SqliteStore:
         self._busy = False
         self._idle: asyncio.TimerHandle | None = None
 
+    @property
+    def folder(self) -> Path | None:
+        """The folder the file lies in."""
+        return Path(self._writer.path).parent
+
     async def append(self, batch: Sequence[Append]) -> Sequence[Refused]:
         """Add entries of many executions in one commit, atomic per execution; returns who was refused."""
         self._busy = True
@@ -115,7 +120,7 @@ async def open_sqlite(url: str, *, patience: float = 30.0) -> SqliteStore:
     """
     if not url.startswith(_PREFIX) or len(url) == len(_PREFIX):
         raise CallInvalid(f"{url!r} names no SQLite store: write sqlite:///PATH")
-    path = Path(url[len(_PREFIX) :]).expanduser()
+    path = Path(url[len(_PREFIX) :]).expanduser().resolve()
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:

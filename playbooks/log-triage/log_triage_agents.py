@@ -66,25 +66,34 @@ CATEGORIES = (
 HARMLESS = re.compile(r"\b(no|0|zero|without)\s+(errors?|failures?|failed|warnings?|exceptions?)\b", re.IGNORECASE)
 
 
-def batches(path: str, lines: int = 2_000) -> Iterator[dict[str, Any]]:
-    """Agent: the places of the file's batches of at most `lines` lines and about a megabyte, one by one."""
+def check(path: str, lines: int) -> dict[str, Any]:
+    """Agent: what the reader is asked with, once it is clear that the file can be read as a log."""
     file = Path(path).expanduser()
     if not file.is_file():
         raise Invalid(f"there is no file {path!r}. Give a log: -i path=FILE")
-    if lines < 1:
-        raise Invalid(f"lines is {lines}: a batch has at least 1")
+    try:
+        with file.open("rb") as log:
+            start = log.read(8_192)
+    except OSError as error:
+        raise Invalid(f"{path!r} cannot be read: {error.strerror}") from None
+    if start.startswith(b"\x1f\x8b"):
+        raise Invalid(f"{path!r} is compressed. Unpack it first: gunzip -k {path}")
+    if b"\0" in start:
+        raise Invalid(f"{path!r} is not text")
+    return {"path": str(file.resolve()), "lines": lines}
+
+
+def batches(path: str, lines: int) -> Iterator[dict[str, Any]]:
+    """Agent: the places of the file's batches of at most `lines` lines and about a megabyte, one by one."""
     offset, first = 0, 1
-    with file.open("rb") as log:
-        if log.read(2) == b"\x1f\x8b":
-            raise Invalid(f"{path!r} is compressed. Unpack it first: gunzip -k {path}")
-        log.seek(0)
+    with Path(path).open("rb") as log:
         while True:
             count = size = 0
             while count < lines and size < BATCH_BYTES and (part := log.readline(LONGEST)):
                 size, count = size + len(part), count + part.endswith(b"\n")
             if not size:
                 return
-            yield {"path": str(file), "offset": offset, "size": size, "first": first}
+            yield {"path": path, "offset": offset, "size": size, "first": first}
             offset, first = offset + size, first + count
 
 

@@ -13,14 +13,14 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
-ERRORS = frozenset(
-    {"unreadable", "syntax-error", "assert-tuple", "is-literal", "duplicate-key", "raise-not-implemented", "shell-true"}
-    | {"tls-unverified"}
-)
-WARNINGS = frozenset(
-    {"bare-except", "swallowed-exception", "mutable-default", "eval-exec", "unsafe-load", "insecure-temp"}
-    | {"unreachable", "return-in-finally", "redefined"}
-)
+ERRORS = {
+    "unreadable", "syntax-error", "assert-tuple", "is-literal", "duplicate-key", "raise-not-implemented", "shell-true",
+    "tls-unverified",
+}  # fmt: skip
+WARNINGS = {
+    "bare-except", "swallowed-exception", "mutable-default", "eval-exec", "unsafe-load", "insecure-temp", "unreachable",
+    "return-in-finally", "redefined",
+}  # fmt: skip
 LONG, COMPLEX = 100, 20
 # Those that stay what they are, so that the findings do not depend on which Python looks.
 BUILTINS = frozenset(name for name in dir(builtins) if name.islower() and not name.startswith("_")) - {

@@ -113,7 +113,10 @@ def caused(by):
         (HttpError(429, **{"retry-after-ms": "1500", "retry-after": "9"}), 1.5),
         (ResponseError(429, **{"retry-after": "2"}), 2.0),
         (caused(ResponseError(429, **{"retry-after": "2"})), 2.0),
-        (HttpError(429, **{"retry-after": "Fri, 31 Dec 1999 23:59:59 GMT", "Date": "Fri, 31 Dec 1999 23:59:29 GMT"}), 30),
+        (
+            HttpError(429, **{"retry-after": "Fri, 31 Dec 1999 23:59:59 GMT", "Date": "Fri, 31 Dec 1999 23:59:29 GMT"}),
+            30,
+        ),
         (HttpError(429, **{"retry-after": "Fri, 31 Dec 1999 23:59:59 GMT"}), None),
         (HttpError(429, **{"retry-after": "soon"}), None),
         (HttpError(429), None),

@@ -172,7 +172,7 @@ async def test_the_model_calls_a_python_function_beside_the_playbook(server, tmp
 )
 async def test_an_http_error_has_its_class_and_is_not_retried_here(server, answer, kind, seconds):
     server.answers = [answer]
-    with pytest.raises(Exception) as caught:  # noqa: PT011
+    with pytest.raises(Exception) as caught:
         await agent(server)("How?", TaskContext())
     assert classify(caught.value).kind == kind
     assert retry_after(caught.value) == seconds
@@ -180,7 +180,7 @@ async def test_an_http_error_has_its_class_and_is_not_retried_here(server, answe
 
 
 async def test_a_server_that_is_not_there_is_transient():
-    with pytest.raises(Exception) as caught:  # noqa: PT011
+    with pytest.raises(Exception) as caught:
         await LlmAgent(model="local", base_url="http://127.0.0.1:9/v1")("How?", TaskContext())
     assert classify(caught.value).kind == "transient"
 

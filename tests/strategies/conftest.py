@@ -95,8 +95,8 @@ class VirtualTeam:
         self.under_way[ask.key] = member
         self.peak[member] = max(self.peak[member], Counter(self.under_way.values())[member])
         if recorded is None:
-            coroutine = self._work(self.agents[member], payload)
-            self._push(0.0, lambda: self._step(ask.key, member, coroutine, self.now))
+            since, agent = self.now, self.agents[member]
+            self._push(0.0, lambda: self._step(ask.key, member, self._work(agent, payload), since))
 
     async def next(self, *, or_item: bool = False) -> Outcome | Item | None:
         while True:
@@ -217,18 +217,18 @@ class VirtualTeam:
         return min((member.name for member in self.members), key=lambda name: busy[name])
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def team() -> type[VirtualTeam]:
     """The class: `team({"alice": "yes"})`."""
     return VirtualTeam
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def sleep() -> type[Sleep]:
     return Sleep
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def after() -> Callable[..., Any]:
     """`after(2.0, "yes")`: a member that answers so after two seconds; an exception is raised, a function applied."""
 
@@ -244,7 +244,7 @@ def after() -> Callable[..., Any]:
     return member
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def again() -> Callable[..., Any]:
     """Runs a strategy, runs it again from what was handed over, and checks that nothing differs; gives the result."""
 

@@ -1,0 +1,257 @@
+"""Where agents run: here, in threads, in worker processes."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+import threading
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from agentical.agents.command import CommandAgent
+from agentical.agents.function import FunctionAgent
+from agentical.agents.python import PythonAgent
+from agentical.errors import AgentError, Exhausted, Invalid, RateLimited, Transient
+from agentical.executors import processes
+from agentical.executors.local import HereExecutor, ThreadsExecutor
+from agentical.executors.processes import ProcessesExecutor
+from agentical.ports import Edge, TaskContext
+
+MODULE = """
+import os, subprocess, sys, time
+from agentical.errors import RateLimited
+from agentical.ports import Edge
+
+def double(x: int):
+    return {"pid": os.getpid(), "x": 2 * x}
+
+async def awaited(payload):
+    return payload
+
+def numbers(n: int):
+    yield from range(n)
+
+def choose(payload):
+    return Edge("bug", (payload,), required=True)
+
+def noisy(payload):
+    print("to stdout")
+    sys.stdout.write("no line break")
+    os.write(1, b"raw bytes")
+    subprocess.run(["echo", "a child"], check=True)
+    return [sys.stdin.read(), payload]
+
+def context_of(context):
+    context.charge(tokens_in=1, tokens_out=2, cost=0.5)
+    return [context.execution, context.visit, context.key, context.member, context.attempt,
+            context.idempotency_key, context.deadline, context.schema]
+
+def limited(context):
+    context.charge(tokens_in=9)
+    raise RateLimited("slow down", retry_after=4)
+
+def broken(payload):
+    raise ValueError("no good")
+
+def leave(payload):
+    os._exit(payload)
+
+def killed(payload):
+    os.kill(os.getpid(), 9)
+
+def large(payload):
+    return "x" * payload
+
+def linger(path: str):
+    child = subprocess.Popen(["sleep", "60"])
+    with open(path + ".new", "w") as file:
+        file.write(f"{os.getpid()} {child.pid}")
+    os.rename(path + ".new", path)
+    time.sleep(60)
+"""
+
+
+@pytest.fixture
+def agent(tmp_path):
+    (tmp_path / "work.py").write_text(MODULE)
+    return lambda name: PythonAgent(target=f"work.{name}", folder=str(tmp_path), executor="processes")
+
+
+@pytest.fixture
+async def pool():
+    pool = ProcessesExecutor(2)
+    yield pool
+    await pool.aclose()
+
+
+def alive(pid):
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+async def until(condition):
+    async with asyncio.timeout(20):
+        while not condition():
+            await asyncio.sleep(0.002)
+
+
+async def thread_name(payload, context):
+    return threading.current_thread().name
+
+
+async def test_here_is_the_event_loop_of_whoever_asks():
+    executor = HereExecutor()
+    assert await executor.run(thread_name, {}, TaskContext()) == "MainThread"
+    await executor.aclose()
+
+
+async def test_a_thread_runs_plain_functions_and_gives_what_awaits_a_loop_of_its_own(agent):
+    executor = ThreadsExecutor()
+    name = FunctionAgent(function=lambda: threading.current_thread().name)
+    assert await executor.run(name, {}, TaskContext()) == "agentical agent"
+    assert await executor.run(thread_name, {}, TaskContext()) == "agentical agent"
+    assert await executor.run(agent("awaited"), {"a": 1}, TaskContext()) == {"a": 1}
+    await executor.aclose()
+
+
+async def test_a_cancelled_thread_keeps_its_slot_until_it_ends():
+    executor, release = ThreadsExecutor(1), threading.Event()
+    started = threading.Event()
+
+    def wait():
+        started.set()
+        release.wait(5)
+
+    stuck = asyncio.create_task(executor.run(FunctionAgent(function=wait), {}, TaskContext()))
+    await until(started.is_set)
+    stuck.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await stuck
+    waiting = asyncio.create_task(executor.run(FunctionAgent(function=lambda: "ran"), {}, TaskContext()))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    release.set()
+    assert await waiting == "ran"
+    await executor.aclose()
+
+
+async def test_a_worker_answers_for_every_sort_of_callable(agent, pool):
+    context = TaskContext()
+    assert (await pool.run(agent("double"), {"x": 4}, context))["x"] == 8
+    assert await pool.run(agent("awaited"), {"a": ["ä"]}, context) == {"a": ["ä"]}
+    assert await pool.run(agent("numbers"), {"n": 3}, context) == [0, 1, 2]
+    assert await pool.run(agent("choose"), 1, context) == Edge("bug", [1], required=True)
+
+
+async def test_a_worker_is_another_process_and_is_used_again(agent, pool):
+    pids = {(await pool.run(agent("double"), 1, TaskContext()))["pid"] for _ in range(5)}
+    assert len(pids) == 1
+    assert os.getpid() not in pids
+
+
+async def test_workers_are_as_many_as_are_needed_and_no_more_than_the_size(agent, pool):
+    answers = await asyncio.gather(*(pool.run(agent("double"), 1, TaskContext()) for _ in range(6)))
+    assert len({answer["pid"] for answer in answers}) == 2
+
+
+async def test_what_an_agent_prints_never_reaches_the_protocol(agent, pool, capfd):
+    assert await pool.run(agent("noisy"), 5, TaskContext()) == ["", 5]
+    assert await pool.run(agent("noisy"), 6, TaskContext()) == ["", 6]
+    seen = capfd.readouterr()
+    assert seen.out == ""
+    assert all(text in seen.err for text in ("to stdout", "no line break", "raw bytes", "a child"))
+
+
+async def test_the_context_goes_along_and_the_charge_comes_back(agent, pool):
+    context = TaskContext("e", "v", "k", "m", attempt=2, idempotency_key="i", deadline=9.5, schema={"type": "array"})
+    assert await pool.run(agent("context_of"), {}, context) == ["e", "v", "k", "m", 2, "i", 9.5, {"type": "array"}]
+    assert (context.usage.tokens_in, context.usage.tokens_out, context.usage.cost) == (1, 2, 0.5)
+
+
+async def test_a_failure_keeps_its_class_its_wait_and_its_cost(agent, pool):
+    context = TaskContext()
+    with pytest.raises(RateLimited, match="slow down") as caught:
+        await pool.run(agent("limited"), {}, context)
+    assert caught.value.retry_after == 4
+    assert context.usage.tokens_in == 9
+
+
+@pytest.mark.parametrize(
+    ("name", "payload", "error", "message"),
+    [
+        ("broken", 1, AgentError, "ValueError: no good"),
+        ("double", {"x": "1"}, Invalid, "x: Expected `int`, got `str`"),
+        ("gone", 1, AgentError, "LookupError: module work has no gone"),
+        ("leave", 7, Transient, "the worker process exited with 7"),
+        ("leave", 0, Transient, "the worker process exited with 0"),
+        ("killed", 1, Exhausted, "the worker process was killed"),
+    ],
+)
+async def test_what_goes_wrong_in_a_worker_fails_the_task_and_the_next_one_is_served(
+    agent, pool, name, payload, error, message
+):
+    with pytest.raises(error, match=message):
+        await pool.run(agent(name), payload, TaskContext())
+    assert await pool.run(agent("awaited"), 1, TaskContext()) == 1
+
+
+async def test_an_answer_that_is_too_large_is_exhausted(agent, pool, monkeypatch):
+    monkeypatch.setattr(processes, "LARGEST_ANSWER", 1 << 20)
+    with pytest.raises(Exhausted, match="larger than 1 MiB"):
+        await pool.run(agent("large"), 1 << 21, TaskContext())
+    assert len(await pool.run(agent("large"), 1 << 19, TaskContext())) == 1 << 19
+
+
+async def test_cancelling_ends_the_worker_and_all_it_started(agent, pool, tmp_path):
+    file = tmp_path / "pids"
+    task = asyncio.create_task(pool.run(agent("linger"), {"path": str(file)}, TaskContext()))
+    await until(file.exists)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    await until(lambda: not any(alive(int(pid)) for pid in file.read_text().split()))
+    assert await pool.run(agent("awaited"), 1, TaskContext()) == 1
+
+
+async def test_a_worker_that_died_while_idle_is_replaced(agent, pool):
+    first = (await pool.run(agent("double"), 1, TaskContext()))["pid"]
+    os.kill(first, 9)
+    await until(lambda: pool._idle[0].returncode is not None)
+    assert (await pool.run(agent("double"), 1, TaskContext()))["pid"] != first
+
+
+async def test_the_worker_is_told_of_for_as_long_as_it_is_asked(agent, pool):
+    told = []
+
+    @contextmanager
+    def on_child(pid):
+        told.append(pid)
+        yield
+        told.append("over")
+
+    pid = (await pool.run(agent("double"), 1, TaskContext(on_child=on_child)))["pid"]
+    assert told == [pid, "over"]
+
+
+async def test_closing_ends_the_workers(agent):
+    pool = ProcessesExecutor(1)
+    pid = (await pool.run(agent("double"), 1, TaskContext()))["pid"]
+    await pool.aclose()
+    await until(lambda: not alive(pid))
+
+
+async def test_only_python_agents_run_in_processes(pool):
+    with pytest.raises(Invalid, match="only python agents run in processes, not a CommandAgent"):
+        await pool.run(CommandAgent(argv=("cat",)), {}, TaskContext())
+
+
+async def test_a_worker_finds_the_modules_this_process_finds(tmp_path, pool, monkeypatch):
+    (tmp_path / "installed_here_only.py").write_text("def f(): return 'found'")
+    monkeypatch.setattr(sys, "path", [*sys.path, str(tmp_path)])
+    assert await pool.run(PythonAgent(target="installed_here_only.f"), None, TaskContext()) == "found"
