@@ -63,7 +63,7 @@ class Known:
                 self.mistakes.add((*path, *at), f"{error}.")
                 continue
             for expression in expressions:
-                self._expression((*path, *at), expression, names, frozenset())
+                self.expression((*path, *at), expression, names)
                 yield expression
 
     def condition(
@@ -78,10 +78,10 @@ class Known:
         except ExpressionInvalid as error:
             self.mistakes.add(path, f"{error}.")
             return
-        self._expression(path, expression, names, functions)
+        self.expression(path, expression, names, functions)
         yield expression
 
-    def _expression(self, path: Path, expression: Expression, names: frozenset[str], functions: frozenset[str]) -> None:
+    def expression(self, path: Path, expression: Expression, names: frozenset[str], functions: frozenset[str]) -> None:
         for name in sorted(expression.functions - functions):
             if name in STATUS_FUNCTIONS:
                 self.mistakes.add(path, f"{name}() is known in a step's `if` only.")

@@ -6,7 +6,7 @@ back, and then everything on the way round is one loop. Ancestors are kept as bi
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from heapq import heappop, heappush
 
 Arrows = Sequence[Sequence[int]]
@@ -87,20 +87,20 @@ class _Order:
                 heappush(self._entries if self._soft[after] else self._ready, after)
 
 
-def circle(needs: Arrows, placed: Sequence[int | None]) -> list[int]:
-    """One circle among the needs of what could not be placed, each step before what needs it; empty where all could."""
-    seen: dict[int, int] = {}
-    path: list[int] = []
-    step = next((index for index, rank in enumerate(placed) if rank is None), None)
-    while step is not None and step not in seen:
-        seen[step] = len(path)
-        path.append(step)
-        step = next((need for need in needs[step] if placed[need] is None), None)
-    if step is None:
-        return []
-    around = path[seen[step] :][::-1]
-    first = around.index(min(around))
-    return [*around[first:], *around[:first]]
+def circles(needs: Arrows, placed: Sequence[int | None]) -> Iterator[list[int]]:
+    """Circles among the needs of what could not be placed, each step before what needs it."""
+    seen: set[int] = set()
+    for start, rank in enumerate(placed):
+        path: list[int] = []
+        step: int | None = start if rank is None else None
+        while step is not None and step not in seen:
+            seen.add(step)
+            path.append(step)
+            step = next((need for need in needs[step] if placed[need] is None), None)
+        if step in path:
+            around = path[path.index(step) :][::-1]
+            first = around.index(min(around))
+            yield [*around[first:], *around[:first]]
 
 
 class Ancestry:
@@ -129,20 +129,24 @@ class Ancestry:
         return self._loop[one] == self._loop[other] or bool(self._before[self._loop[other]] >> self._loop[one] & 1)
 
 
-def reachable(waits: Arrows, edges: Arrows, by_edge: Sequence[bool], enough: Sequence[int]) -> list[bool]:
-    """Which steps can ever start: `by_edge` once an edge leads to it, others once `enough` of their waits can be over."""
-    count = len(waits)
-    left = [1 if by_edge[step] else enough[step] for step in range(count)]
-    after: list[list[int]] = [[] for _ in range(count)]
-    for step in range(count):
-        for before in set(edges[step]) if by_edge[step] else set(waits[step]):
+def reachable(needs: Arrows, edges: Arrows, by_edge: Sequence[bool], enough: Sequence[int]) -> list[bool]:
+    """Which steps can ever start: once an edge leads there or, but for those `by_edge`, once `enough` needs can be met."""
+    after: list[list[int]] = [[] for _ in needs]
+    led_to: list[list[int]] = [[] for _ in needs]
+    for step in range(len(needs)):
+        for before in set(needs[step]):
             after[before].append(step)
-    found = [n <= 0 for n in left]
-    todo = [step for step in range(count) if found[step]]
+        for before in set(edges[step]):
+            led_to[before].append(step)
+    left = list(enough)
+    found = [not by_edge[step] and left[step] <= 0 for step in range(len(needs))]
+    todo = [step for step, can in enumerate(found) if can]
     while todo:
-        for step in after[todo.pop()]:
+        one = todo.pop()
+        for step in after[one]:
             left[step] -= 1
-            if left[step] <= 0 and not found[step]:
+        for step in [step for step in after[one] if not by_edge[step] and left[step] <= 0] + led_to[one]:
+            if not found[step]:
                 found[step] = True
                 todo.append(step)
     return found

@@ -43,6 +43,14 @@ def make_kit(
     wanted = {name for id, spec in graph.agents.items() if id not in fakes for name in secrets.names([spec.options, spec.target])}
     values = secrets.resolve({name: graph.secrets[name] for name in sorted(wanted)})
     agents = {id: (spec, fakes.get(id) or _agent(spec, folder, values, functions)) for id, spec in graph.agents.items()}
+    strategies, codes = make_strategies(graph, own_strategy)
+    return Kit(agents, strategies, codes, Redaction(values))
+
+
+def make_strategies(
+    graph: Graph, own_strategy: Strategy | None
+) -> tuple[dict[int, Strategy], dict[int, tuple[str, str]]]:
+    """The strategies of a graph's steps, and their names with the hashes of their code, by index of step."""
     strategies: dict[int, Strategy] = {}
     codes: dict[int, tuple[str, str]] = {}
     for step in graph.steps:
@@ -51,10 +59,9 @@ def make_kit(
         if own_strategy is not None:
             strategies[step.index] = own_strategy
         else:
-            plugin = plugins.load("agentical.strategies", step.strategy)
-            strategies[step.index] = plugins.build(plugin, step.options)
+            strategies[step.index] = plugins.build(plugins.load("agentical.strategies", step.strategy), step.options)
         codes[step.index] = (step.strategy, plugins.source_hash(strategies[step.index]))
-    return Kit(agents, strategies, codes, Redaction(values))
+    return strategies, codes
 
 
 def _agent(spec: AgentSpec, folder: str, values: Mapping[str, str], functions: Mapping[str, Callable[..., Any]]) -> Agent:

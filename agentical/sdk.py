@@ -24,6 +24,7 @@ from agentical.ports import Agent, Clock, Executor, Monitor, Store, Strategy, Ta
 from agentical.prepared import Prepared, of_playbook, of_team
 from agentical.progress import TERMINAL
 from agentical.pulse import beat
+from agentical.replay import replay
 from agentical.runs import Run
 from agentical.settings import default_store, read_settings
 from agentical.state_manager import Execution, StateManager
@@ -141,11 +142,13 @@ class Agentical:
             await anyio.sleep(LOOK_AGAIN)
             row = await self.state.row(id)
 
-    async def replay(self, id: str) -> Run:
-        """Run a finished execution again from its journal alone, asking nobody. Raises StrategyDiverged, JournalDamaged."""
-        from agentical.replay import replayed
+    async def replay(self, id: str, *, strategy: Strategy | None = None) -> Run:
+        """Run an execution again from its journal alone, asking nobody. `strategy`: its strategy function, if it had one.
 
-        return await replayed(self, id)
+        Raises StrategyDiverged where anything comes out otherwise than it is recorded, JournalDamaged.
+        """
+        await replay(self.state, id, strategy)
+        return await self.show(id)
 
     def kit(self, graph: Any, graph_hash: str, folder: str, prepared: Prepared | None) -> Kit:
         """The agents and strategies of a graph; those of playbooks are kept for the next run."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
@@ -47,7 +48,7 @@ class StateManager:
         self._live: set[JournalRecorder] = set()
 
     async def __aenter__(self) -> Self:
-        self.ownership = Ownership(self.store.folder)
+        self.ownership = await asyncio.to_thread(Ownership, self.store.folder)
         self._group: TaskGroup = anyio.create_task_group()
         await self._group.__aenter__()
         self._journal = Journal(self.store, self._group, self._monitors)
@@ -100,15 +101,17 @@ class StateManager:
 
     async def look(self, execution: str) -> Progress:
         """Where an execution stands, by what is committed; nothing is claimed."""
-        row = await self.row(execution)
-        progress: Progress | None = None
+        progress = Progress((await self.rules(execution)).graph)
         async for entry, _ in read(self.store, execution):
-            if progress is None:
-                progress = Progress((await self._rules_of(execution, entry)).graph)
             progress.advance(entry.seq, entry.at, entry.event)
-        if progress is None:
-            raise CallInvalid(f"{execution} was begun and nothing was recorded. Run its playbook again with --id {row.id}.")
         return progress
+
+    async def rules(self, execution: str) -> Rules:
+        """The graph of an execution with its expressions. Raises ExecutionUnknown, CallInvalid, JournalDamaged."""
+        row = await self.row(execution)
+        async for entry, _ in read(self.store, execution):
+            return await self._rules_of(execution, entry)
+        raise CallInvalid(f"{execution} was begun and nothing was recorded. Run its playbook again with --id {row.id}.")
 
     async def row(self, execution: str) -> ExecutionRow:
         """The execution's row. Raises ExecutionUnknown."""
@@ -132,7 +135,7 @@ class StateManager:
     async def _claim(self, execution: str, create: ExecutionRow | None = None) -> Claim:
         claim = await self.store.claim(execution, self.ownership.token, self.ownership.alive, create=create)
         if claim.previous_owner and claim.previous_owner != self.ownership.token:
-            self.ownership.end_children(claim.previous_owner)
+            await asyncio.to_thread(self.ownership.end_children, claim.previous_owner)
         return claim
 
     async def _recovered(self, claim: Claim) -> Execution:

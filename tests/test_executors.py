@@ -15,9 +15,11 @@ from agentical.agents.command import CommandAgent
 from agentical.agents.function import FunctionAgent
 from agentical.agents.python import PythonAgent
 from agentical.errors import AgentError, Exhausted, Invalid, RateLimited, Transient
-from agentical.executors import processes
+from agentical.events import Failure, Usage
+from agentical.executors import processes, worker
 from agentical.executors.local import HereExecutor, ThreadsExecutor
 from agentical.executors.processes import ProcessesExecutor
+from agentical.executors.protocol import Reply, Request
 from agentical.ports import Edge, TaskContext
 
 MODULE = """
@@ -96,7 +98,7 @@ def alive(pid):
 
 async def until(condition):
     async with asyncio.timeout(20):
-        while not condition():
+        while not condition():  # noqa: ASYNC110 - what is awaited is in another thread or process
             await asyncio.sleep(0.002)
 
 
@@ -244,6 +246,18 @@ async def test_closing_ends_the_workers(agent):
     pid = (await pool.run(agent("double"), 1, TaskContext()))["pid"]
     await pool.aclose()
     await until(lambda: not alive(pid))
+
+
+def test_the_worker_makes_a_reply_of_whatever_comes_of_a_question(agent):
+    def reply(name, payload, **context):
+        return worker.answer(Request.of(agent(name), payload, TaskContext(**context)))
+
+    assert reply("awaited", [1]) == Reply(answer=[1])
+    assert reply("choose", 2) == Reply(answer=[2], edge="bug", required=True)
+    assert reply("broken", 1) == Reply(failure=Failure("bug", "ValueError: no good"))
+    assert reply("limited", {}) == Reply(
+        failure=Failure("rate-limited", "slow down"), retry_after=4, usage=Usage(tokens_in=9)
+    )
 
 
 async def test_only_python_agents_run_in_processes(pool):

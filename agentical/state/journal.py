@@ -178,7 +178,7 @@ async def read(store: Store, execution: str, *, after: int = 0, before: bytes | 
     """
     seq, head = after, before or (GENESIS if after == 0 else None)
     async for written in store.journal(execution, after=after):
-        if head is None:
+        if head is None or written.first <= after:
             seq, head = written.first - 1, written.before
         if written.first != seq + 1 or written.before != head:
             raise JournalDamaged(execution, seq + 1, "an entry is missing or was put in another's place")

@@ -285,19 +285,16 @@ def scan(root: str, file: str) -> dict[str, Any]:
     """Agent: what is wrong in `root/file`, as `{file, lines, findings: [{file, line, rule, severity, message}]}`."""
     try:
         text = Path(root, file).read_bytes()
+        hits = findings(text, file)
     except OSError as error:
-        return _answer(file, 0, [Hit(1, "unreadable", f"cannot be read: {error.strerror}")])
-    lines = text.count(b"\n") + (not text.endswith(b"\n") and bool(text))
-    return _answer(file, lines, findings(text, file))
-
-
-def _severity(rule: str) -> str:
-    return "error" if rule in ERRORS else "warning" if rule in WARNINGS else "info"
-
-
-def _answer(file: str, lines: int, hits: list[Hit]) -> dict[str, Any]:
+        text, hits = b"", [Hit(1, "unreadable", f"cannot be read: {error.strerror}")]
     found = [
-        {"file": file, "line": hit.line, "rule": hit.rule, "severity": _severity(hit.rule), "message": hit.message}
+        {"file": file, "line": hit.line, "rule": hit.rule, "severity": severity(hit.rule), "message": hit.message}
         for hit in hits
     ]
-    return {"file": file, "lines": lines, "findings": found}
+    return {"file": file, "lines": len(text.splitlines()), "findings": found}
+
+
+def severity(rule: str) -> str:
+    """error, warning or info."""
+    return "error" if rule in ERRORS else "warning" if rule in WARNINGS else "info"

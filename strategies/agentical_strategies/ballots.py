@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Literal
 
 Mark = Literal["choice", "ranking", "approve"]
 _WORDS: Mapping[str, Mark] = {"choice": "choice", "vote": "choice", "ranking": "ranking", "approve": "approve"}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Ballot:
     """One vote: a choice, choices from best to worst, or those approved of. `confidence` from 0 to 1."""
 
@@ -19,7 +20,7 @@ class Ballot:
     weight: float = 1.0
     confidence: float | None = None
 
-    @property
+    @cached_property
     def options(self) -> tuple[str, ...]:
         """The choices in the form in which they are compared."""
         return tuple(form(value) for value in self.values)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import permutations
 from typing import Any, Literal, cast
@@ -132,18 +132,19 @@ def _counted(vote: Vote, ballots: Sequence[Ballot], order: Sequence[str]) -> tup
     if vote.name == "borda":
         scores = _borda(_preferences(ballots, order), order, len(ballots))
     elif vote.name == "weighted":
-        scores = _sums(ballots, lambda ballot: ballot.weight)
+        scores = _sums((ballot.options[0], ballot.weight) for ballot in ballots)
+    elif vote.name == "approval":
+        scores = _sums((option, 1.0) for ballot in ballots for option in ballot.options)
     else:
-        scores = _sums(ballots, lambda _: 1.0)
+        scores = _sums((ballot.options[0], 1.0) for ballot in ballots)
     return scores, _leaders(scores, order), _lead(scores)
 
 
-def _sums(ballots: Sequence[Ballot], voice: Callable[[Ballot], float]) -> Scores:
+def _sums(voices: Iterable[tuple[str, float]]) -> Scores:
     """Each choice's voices. Exact sums, so that the order of the ballots does not matter."""
     given: dict[str, list[float]] = {}
-    for ballot in ballots:
-        for option in ballot.options:
-            given.setdefault(option, []).append(voice(ballot))
+    for option, voice in voices:
+        given.setdefault(option, []).append(voice)
     return {option: math.fsum(given[option]) for option in sorted(given)}
 
 
@@ -165,7 +166,7 @@ def _median(ballots: Sequence[Ballot], order: Sequence[str]) -> tuple[Scores, tu
     middle = (len(places) - 1) // 2
     place = places[middle]
     below, upto = sum(p < place for p in places), sum(p <= place for p in places)
-    return _sums(ballots, lambda _: 1.0), (order[place],), float(min(upto - middle, middle - below + 1))
+    return _sums((ballot.options[0], 1.0) for ballot in ballots), (order[place],), float(min(upto - middle, middle - below + 1))
 
 
 def _preferences(ballots: Sequence[Ballot], order: Sequence[str]) -> dict[tuple[str, str], int]:

@@ -30,6 +30,15 @@ JSON = st.recursive(
 )
 
 
+class Word(str): ...
+
+
+class Count(int): ...
+
+
+class Ratio(float): ...
+
+
 class Colour(Enum):
     RED = "red"
 
@@ -79,6 +88,7 @@ def test_what_comes_out_can_always_be_recorded(value):
         (OrderedDict(a=1), {"a": 1}),
         (UserDict({"a": (1,)}), {"a": [1]}),
         (Colour.RED, "red"),
+        ([Word("w"), Count(3), Ratio(0.5)], ["w", 3, 0.5]),
         ({Colour.RED: 1}, {"red": 1}),
         (Decimal("1.10"), "1.10"),
         (UUID(int=1), "00000000-0000-0000-0000-000000000001"),

@@ -32,7 +32,7 @@ def alive(pid):
 
 async def until(condition):
     async with asyncio.timeout(10):
-        while not condition():
+        while not condition():  # noqa: ASYNC110 - what is awaited is in another thread or process
             await asyncio.sleep(0.002)
 
 

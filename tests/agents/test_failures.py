@@ -78,10 +78,9 @@ def test_an_exception_has_its_class(exception, kind):
 
 
 def test_the_message_is_type_and_text_and_never_a_traceback():
-    try:
+    with pytest.raises(KeyError) as caught:
         {}["missing"]
-    except KeyError as error:
-        assert classify(error).message == "KeyError: 'missing'"
+    assert classify(caught.value).message == "KeyError: 'missing'"
     assert classify(TimeoutError()).message == "TimeoutError"
     assert classify(errors.Invalid("not a number")).message == "not a number"
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import json
+import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -12,7 +13,7 @@ import pytest
 
 from agentical.agents.failures import classify, retry_after
 from agentical.agents.llm import LlmAgent
-from agentical.errors import Invalid
+from agentical.errors import Exhausted, Invalid, PluginUnknown
 from agentical.ports import TaskContext
 
 SCHEMA = {"type": "object", "properties": {"severity": {"enum": ["low", "high"]}}, "required": ["severity"]}
@@ -142,7 +143,7 @@ async def test_a_bad_answer_is_repaired_once_and_the_model_told_why(server, bad)
 async def test_a_second_bad_answer_is_invalid_and_what_it_cost_is_charged(server):
     server.answers = [said(tool="final_result", arguments={"severity": "huge"}) for _ in range(2)]
     context = TaskContext(schema=SCHEMA)
-    with pytest.raises(Invalid, match="local: .*huge"):
+    with pytest.raises(Invalid, match=r"local: .*huge"):
         await agent(server)("Judge.", context)
     assert context.usage.tokens_in == 14
 
@@ -202,6 +203,39 @@ async def test_a_model_without_its_key_is_invalid_and_says_which_key(monkeypatch
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
     with pytest.raises(Invalid, match="OPENAI_API_KEY"):
         await LlmAgent(model="openai:gpt-5")("How?", TaskContext())
+
+
+async def test_a_named_provider_gets_the_key_of_the_playbook(server, monkeypatch):
+    monkeypatch.setenv("OPENAI_BASE_URL", server.url)
+    monkeypatch.setenv("OPENAI_API_KEY", "another")
+    server.answers = [said("fine")]
+    assert await LlmAgent(model="openai-chat:gpt-5", api_key="sesame")("How?", TaskContext()) == "fine"
+    assert server.keys == ["Bearer sesame"]
+
+
+async def test_a_model_that_never_stops_calling_tools_is_exhausted(server, tmp_path):
+    (tmp_path / "desk.py").write_text("def look() -> int:\n    return 1\n")
+    server.answers = [said(tool="look", arguments={}) for _ in range(60)]
+    context = TaskContext()
+    with pytest.raises(Exhausted, match="local: "):
+        await agent(server, folder=str(tmp_path), tools=("python:desk.look",))("Look.", context)
+    assert context.usage.tokens_in == 7 * len(server.requests)
+
+
+async def test_an_answer_that_should_be_wrapped_and_is_not_is_repaired(server):
+    server.answers = [said(tool="final_result", arguments={"x": 1}), said(tool="final_result", arguments={"answer": 2})]
+    assert await agent(server)("Count.", TaskContext(schema={"type": "integer"})) == 2
+
+
+async def test_without_the_extra_it_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "pydantic_ai.models", None)
+    with pytest.raises(PluginUnknown, match=r"pip install 'agentical\[llm\]'"):
+        await LlmAgent(model="openai:gpt-5")("How?", TaskContext())
+
+
+def test_a_missing_extra_is_found_when_the_playbook_is_read(monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    assert "pip install 'agentical[llm]'" in next(LlmAgent(model="openai:gpt-5").problems())
 
 
 def test_what_is_wrong_is_found_without_asking():

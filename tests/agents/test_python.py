@@ -75,6 +75,10 @@ async def resume(n: int, skip: int):
     for i in range(skip, n):
         yield i
 
+async def stop_short():
+    yield 1
+    sys.exit(4)
+
 class Doubler:
     async def __call__(self, value: int):
         return value * 2
@@ -100,7 +104,7 @@ def log_of(agent):
 
 async def until(condition):
     async with asyncio.timeout(5):
-        while not condition():
+        while not condition():  # noqa: ASYNC110 - what is awaited is in another thread or process
             await asyncio.sleep(0.001)
 
 
@@ -165,8 +169,21 @@ async def test_sys_exit_fails_the_task_and_nothing_else(python, name, code):
         await python(name)({}, TaskContext())
 
 
+async def test_sys_exit_in_a_generator_fails_the_task_and_nothing_else(python):
+    with pytest.raises(RuntimeError, match=r"stop_short called sys.exit\(4\)"):
+        [item async for item in python("stop_short").stream({}, TaskContext())]
+
+
+def test_a_plain_function_that_returns_an_awaitable_is_awaited_without_a_loop_too(python):
+    assert python("late").work({}, TaskContext()) == "awaited"
+
+
 async def test_an_object_with_a_call_method_is_an_agent(python):
     assert await python("double")({"value": 4}, TaskContext()) == 8
+
+
+async def test_a_plain_generator_that_ends_by_itself_is_closed(python):
+    assert [item["path"] async for item in python("count").stream({"n": 2}, TaskContext())] == ["0", "1"]
 
 
 @pytest.mark.parametrize("name", ["arrive", "count"])

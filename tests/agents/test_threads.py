@@ -16,7 +16,7 @@ from agentical.agents.threads import Threads
 
 async def until(condition):
     async with asyncio.timeout(5):
-        while not condition():
+        while not condition():  # noqa: ASYNC110 - what is awaited is in another thread or process
             await asyncio.sleep(0.001)
 
 

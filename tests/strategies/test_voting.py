@@ -3,7 +3,7 @@
 from collections import Counter
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import given
 from hypothesis import strategies as st
 
 from agentical_strategies.ballots import Ballot
@@ -73,7 +73,8 @@ def test_who_wins_every_duel_wins_by_schulze(cast):
         return sum(b.options.index(x) < b.options.index(y) for b in cast) * 2 > len(cast)
 
     winner = next((x for x in OPTIONS if all(beats(x, y) for y in OPTIONS if y != x)), None)
-    assume(winner is not None)
+    if winner is None:
+        return
     counted = elect("condorcet", cast)
     assert counted.leaders == (winner,)
     assert counted.result == "agreed"
@@ -83,8 +84,8 @@ def test_who_wins_every_duel_wins_by_schulze(cast):
 @given(st.lists(rankings.map(Ballot), min_size=1, max_size=9))
 def test_reversing_every_ranking_never_elects_the_same_single_winner(cast):
     winner = elect("condorcet", cast).leaders
-    assume(len(winner) == 1)
-    assert elect("condorcet", [Ballot(tuple(reversed(b.options))) for b in cast]).leaders != winner
+    reversed_winner = elect("condorcet", [Ballot(tuple(reversed(b.options))) for b in cast]).leaders
+    assert len(winner) > 1 or reversed_winner != winner
 
 
 def test_schulzes_own_election_of_45_voters():
@@ -160,17 +161,17 @@ def test_as_many_equal_votes_as_asked_for_are_needed():
     assert elect("majority", votes("a a a b"), equal_votes=3).result == "agreed"
 
 
-@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize("rule", ["plurality", "majority", "supermajority(2/3)", "unanimous", "weighted", "approval"])
 @given(ballots, st.data())
 def test_a_leader_that_cannot_be_caught_wins_whatever_follows(rule, cast, data):
     vote = Vote.parse(rule)
     heard = data.draw(st.integers(1, len(cast)))
     so_far = count(vote, cast[:heard], OPTIONS)
-    assume(uncatchable(vote, so_far, cast[:heard], [b.weight for b in cast[heard:]]))
+    if not uncatchable(vote, so_far, cast[:heard], [b.weight for b in cast[heard:]]):
+        return
     missing = data.draw(st.integers(0, len(cast) - heard))
     final = count(vote, cast[:heard] + cast[heard + missing :], OPTIONS)
-    if rule != "approval":
-        assert final.result == "agreed"
+    assert final.result == "agreed"
     assert final.leaders == so_far.leaders
 
 
