@@ -106,12 +106,12 @@ class Asking:
             members = (spec.fallback,)
         await self._record(task, self._final(task, attempt))
 
-    def context(self, visit: str, key: str, asked: Asked, member: str, **more: Any) -> TaskContext:
+    def context(self, visit: str, key: str, asked: Asked, member: str, attempt: int = 1) -> TaskContext:
         """What the agent is told."""
-        name = f"{self.execution}\n{visit}\n{key}"
         return TaskContext(
-            self.execution, visit, key, member, folder=self._folder, idempotency_key=digest(name.encode())[:32],
-            on_playbook=self._on_playbook, on_child=self._on_child, **{"schema": asked.spec.output, **more},
+            self.execution, visit, key, member, attempt=attempt, folder=self._folder, schema=asked.spec.output,
+            idempotency_key=digest(f"{self.execution}\n{visit}\n{key}".encode())[:32],
+            on_playbook=self._on_playbook, on_child=self._on_child,
         )  # fmt: skip
 
     def _uncertain(self, task: Task) -> ev.TaskFailed | None:
@@ -119,7 +119,7 @@ class Asking:
         before = task.visit.asked.get(task.key)
         if before is None or task.visit.retried.get(task.key):
             return None
-        asked = self.seats.asked(self.seats.loads([before.member])[0])
+        asked = self.seats.asked(self.seats.loads((before.member,))[0])
         if asked.spec.on_uncertain == "ask-again" or asked.spec.idempotent:
             return None
         failure = Failure(
@@ -129,11 +129,10 @@ class Asking:
         return ev.TaskFailed(task.visit_id, task.key, before.member, task.sha256, failure, before.attempt)
 
     async def _until_final(self, task: Task, members: tuple[str, ...]) -> _Attempt:
-        earlier = list(task.visit.retried.get(task.key, ()))
         counts: dict[str, int] = {}
-        for one in earlier:
-            counts[one.failure.kind] = counts.get(one.failure.kind, 0) + 1
-        if earlier:
+        if earlier := task.visit.retried.get(task.key):
+            for one in earlier:
+                counts[one.failure.kind] = counts.get(one.failure.kind, 0) + 1
             await self._wait(earlier[-1].due - self._clock.now())
         while True:
             number = sum(counts.values()) + 1
@@ -177,7 +176,7 @@ class Asking:
     async def _call(self, task: Task, asked: Asked, load: Load, number: int) -> _Attempt:
         event = ev.TaskAsked(task.visit_id, task.key, load.name, task.sha256, number)
         began = self._clock.monotonic()
-        context = self.context(task.visit_id, task.key, asked, load.name, attempt=number)
+        context = self.context(task.visit_id, task.key, asked, load.name, number)
         if task.schema is not None:
             context.schema = task.schema
         task.context = context

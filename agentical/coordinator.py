@@ -17,7 +17,7 @@ from agentical.graph import Step
 from agentical.jsonvalues import encode, loads
 from agentical.ports import Edge, Strategy
 from agentical.schemas import mismatch
-from agentical.sources import Items, ListedItems, SourceItems, no_items
+from agentical.sources import NO_ITEMS, Items, ListedItems, SourceItems
 from agentical.state_manager import Execution, StateManager
 from agentical.team import Floor, VisitTeam
 from agentical.visits import Visit
@@ -129,6 +129,8 @@ class Coordinator:
         )
 
     def _items(self, step: Step, visit: Visit) -> Items:
+        if step.source is None and step.for_each is None:
+            return NO_ITEMS
         rules, frame = self._execution.rules, loads(visit.started.payload)
 
         def shape(index: int, value: Any) -> Any:
@@ -136,8 +138,7 @@ class Coordinator:
 
         if not isinstance(visit.started.items, UnsetType):
             return ListedItems(loads(visit.started.items), shape)
-        if step.source is None:
-            return no_items()
+        assert step.source is not None
         asked = self._asking.seats.agents[step.source]
         context = self._asking.context(visit.started.visit, "items", asked, step.source)
         return SourceItems(visit, asked, context, self._execution.recorder, shape, self._start_soon)

@@ -128,6 +128,10 @@ class Ancestry:
         """Whether `other` comes after `one`; in one loop, both."""
         return self._loop[one] == self._loop[other] or bool(self._before[self._loop[other]] >> self._loop[one] & 1)
 
+    def sorted(self, steps: Sequence[int]) -> list[int]:
+        """The steps so that none stands before one it comes after."""
+        return sorted(steps, key=lambda step: self._loop[step])
+
 
 def reachable(needs: Arrows, edges: Arrows, by_edge: Sequence[bool], enough: Sequence[int]) -> list[bool]:
     """Which steps can ever start: once an edge leads there or, but for those `by_edge`, once `enough` needs can be met."""

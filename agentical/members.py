@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 import anyio
@@ -64,6 +64,8 @@ class Seats:
         self._loads = {load.name: (asked, load) for asked in agents.values() for load in asked.loads}
         self._free, self._for_slot = limit, deque[anyio.Event]()
         self._waiting: deque[tuple[frozenset[str], anyio.Event, list[Load]]] = deque()
+        self._found: dict[tuple[str, ...], list[Load]] = {}
+        self._teams: dict[tuple[str, ...], list[Member]] = {}
         self.limit, self.waiting_elsewhere = limit, 0
         self.on_room: Callable[[], None] = lambda: None
         """Called when a task begins to wait for something else than a slot, so that others may start."""
@@ -78,12 +80,19 @@ class Seats:
         finally:
             self.waiting_elsewhere -= 1
 
-    def members(self, names: Iterable[str]) -> list[Member]:
+    def members(self, names: tuple[str, ...]) -> list[Member]:
         """The members of a team: each agent with all its replicas."""
-        return [member for name in names for member in self.agents[name].members]
+        if names not in self._teams:
+            self._teams[names] = [member for name in names for member in self.agents[name].members]
+        return self._teams[names]
 
-    def loads(self, names: Sequence[str]) -> list[Load]:
+    def loads(self, names: tuple[str, ...]) -> list[Load]:
         """The loads of members or agents by name. Raises StrategyMisused for a name nobody has."""
+        if names not in self._found:
+            self._found[names] = self._look_up(names)
+        return self._found[names]
+
+    def _look_up(self, names: tuple[str, ...]) -> list[Load]:
         found: list[Load] = []
         for name in names:
             if name in self._loads:

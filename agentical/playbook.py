@@ -275,4 +275,3 @@ class Playbook(Words):
     tests: list[Case] = Field([])
 
 
-Step.model_rebuild(force=True)  # its own steps within steps are known by now

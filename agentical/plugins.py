@@ -125,9 +125,9 @@ class Option:
 
 @cache
 def options_of(plugin: Any) -> Mapping[str, Option]:
-    """The options of a plug-in (a dataclass), by name. Raises TypeError for anything else."""
+    """The options of a plug-in (a dataclass), by name. Raises CallInvalid for anything else."""
     if not is_dataclass(plugin):
-        raise TypeError(f"{plugin!r} is not a dataclass, so its options are not known")
+        raise CallInvalid(f"{plugin!r} is not a dataclass, so its options are not known")
     types = get_type_hints(plugin, include_extras=True)
     return {
         field.name: Option(
@@ -152,18 +152,19 @@ def build(plugin: type[Made], options: Mapping[str, Any], **given: Any) -> Made:
     problems: list[tuple[str, str, str]] = []
     values: dict[str, Any] = {name: value for name, value in given.items() if name in declared}
     for name, value in options.items():
-        if name not in open_names:
-            hint = did_you_mean(_kebab(name), [_kebab(known) for known in open_names])
-            problems.append((name, f"there is no option `{_kebab(name)}`.", hint))
+        field = name if name in declared else f"{name}_"
+        if field not in open_names:
+            hint = did_you_mean(kebab(name), [kebab(known) for known in open_names])
+            problems.append((name, f"there is no option `{kebab(name)}`.", hint))
             continue
         try:
-            values[name] = _converted(value, declared[name].type)
+            values[field] = _converted(value, declared[field].type)
         except OptionsInvalid as error:
             problems += [(f"{name}.{inner}", message, hint) for inner, message, hint in error.problems]
         except (ValueError, CallInvalid) as error:
             problems.append((name, _sentence(str(error)), ""))
-    wanted = [name for name in open_names if declared[name].required and name not in options]
-    problems += [(name, f"`{_kebab(name)}` is missing.", "") for name in wanted]
+    wanted = [name for name in open_names if declared[name].required and kebab(name) not in map(kebab, options)]
+    problems += [(name, f"`{kebab(name)}` is missing.", "") for name in wanted]
     if not problems:
         try:
             return plugin(**values)
@@ -223,8 +224,9 @@ def _named(value: Any) -> NamedStrategy:
     return NamedStrategy(written["type"], build(load("agentical.strategies", written["type"]), options), options)
 
 
-def _kebab(name: str) -> str:
-    return name.replace("_", "-")
+def kebab(name: str) -> str:
+    """An option's name as authors write it: `class_` is `class`, `stop_when` is `stop-when`."""
+    return name.rstrip("_").replace("_", "-")
 
 
 def _sentence(text: str) -> str:

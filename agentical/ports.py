@@ -314,6 +314,11 @@ class Store(Protocol):
         """Where its files lie; None without files of its own. The locks of owners lie beside them."""
         ...
 
+    @property
+    def durable(self) -> bool:
+        """Whether what it acknowledged outlives this process. If not, `append` must not suspend."""
+        ...
+
     async def append(self, batch: Sequence[Append]) -> Sequence[Refused]:
         """Add entries of many executions in one commit, atomic per execution; returns who was refused."""
         ...

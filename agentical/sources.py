@@ -145,8 +145,7 @@ class SourceItems:
         await self._recorder.record(ev.ItemsEnded(visit, self._visit.taken))
 
 
-def no_items() -> ListedItems:
-    """For a step without for-each: nothing to take."""
-    return ListedItems([], lambda _, value: value)
+NO_ITEMS = ListedItems([], lambda _, value: value)
+"""For a step without for-each: nothing to take."""
 
 

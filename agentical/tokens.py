@@ -51,15 +51,22 @@ def yaml_tokens(text: str) -> Iterator[Token]:
         spot = (before.count("\n") + 1, len(before) - before.rfind("\n"))
         raise Unreadable(spot, "holds a control character.", "Write it as an escape in double quotes.") from None
     except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        spot = (mark.line + 1, mark.column + 1) if mark else (1, 1)
-        hint = (
-            f"It began in line {error.context_mark.line + 1}."
-            if error.context_mark and mark and error.context_mark.line < mark.line
-            else ""
+        raise _unreadable(error, len(text.splitlines())) from None
+
+
+def _unreadable(error: Any, lines: int) -> Unreadable:
+    """What libyaml could not read. What is missing at the end of the file is told where it begins."""
+    end, start = error.problem_mark or error.context_mark, error.context_mark
+    problem = _PLAINLY.get(error.problem, error.problem or error.context)
+    if start is None or end.line == start.line:
+        return Unreadable((end.line + 1, end.column + 1), f"is not YAML: {problem}.")
+    if end.line >= lines:
+        return Unreadable(
+            (start.line + 1, start.column + 1),
+            "is not YAML: what begins here does not end.",
+            "Look for a missing bracket or quote.",
         )
-        problem = _PLAINLY.get(error.problem or "", error.problem or error.context or "")
-        raise Unreadable(spot, f"is not YAML: {problem}.", hint) from None
+    return Unreadable((end.line + 1, end.column + 1), f"is not YAML: {problem}.", f"It began in line {start.line + 1}.")
 
 
 def _events(events: Iterator[Any]) -> Iterator[Token]:

@@ -167,10 +167,11 @@ class Outcomes:
     """The outcomes a step may have beside the engine's own: `all_known` where there are no others than `names`."""
 
     def __init__(self, names: Sequence[str] = (), *, all_known: bool = False) -> None:
-        self._names, self._all_known = (*names, *OF_THE_ENGINE), all_known
+        self._names, self._all_known = names, all_known
 
     def check(self, mistakes: Mistakes, path: tuple[str | int, ...], name: str) -> None:
-        """A mistake where the step cannot have this outcome; where that is not known, where it looks misspelt."""
-        if name in self._names or not (self._all_known or get_close_matches(name, self._names, 1, 0.8)):
+        """A mistake where the step cannot have this outcome; where not all are known, where it looks misspelt."""
+        if name in self._names or name in OF_THE_ENGINE:
             return
-        mistakes.unknown(path, "outcome", name, (*self._names, "else"), key=True)
+        if self._all_known or get_close_matches(name, self._names, 1, 0.8):
+            mistakes.unknown(path, "outcome", name, (*self._names, *OF_THE_ENGINE, "else"), key=True)

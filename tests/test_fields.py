@@ -21,7 +21,9 @@ def test_durations_are_seconds(text, expected):
     assert value(Duration, text) == pytest.approx(expected)
 
 
-@pytest.mark.parametrize("raw", ["", "30", "30 s", "s", "1m1h", "P", "PT", "-1s", "1s\n", "1e3s", "١s", 30, 1.5, None, True, ["1s"]])
+@pytest.mark.parametrize(
+    "raw", ["", "30", "30 s", "s", "1m1h", "P", "PT", "-1s", "1s\n", "1e3s", "١s", 30, 1.5, None, True, ["1s"]]
+)
 def test_durations_need_a_unit(raw):
     with pytest.raises(ValidationError) as caught:
         value(Duration, raw)
@@ -37,7 +39,9 @@ def test_a_period_lasts(raw):
 
 @given(st.integers(0, 99), st.integers(0, 59), st.integers(0, 59), st.integers(0, 999))
 def test_a_duration_is_the_sum_of_its_parts(hours, minutes, seconds, millis):
-    assert value(Duration, f"{hours}h{minutes}m{seconds}s{millis}ms") == pytest.approx(hours * 3600 + minutes * 60 + seconds + millis / 1000)
+    assert value(Duration, f"{hours}h{minutes}m{seconds}s{millis}ms") == pytest.approx(
+        hours * 3600 + minutes * 60 + seconds + millis / 1000
+    )
 
 
 def test_a_rate_is_a_count_and_seconds():
@@ -61,7 +65,15 @@ def test_a_whole_float_is_a_whole_number_as_in_json_schema():
 
 @pytest.mark.parametrize(
     ("raw", "said"),
-    [(None, "nothing"), (True, "`true`"), ({}, "a mapping"), ([1], "a list"), ("a\n b", "`a b`"), ("x" * 99, f"`{'x' * 57}…`"), (1.5, "`1.5`")],
+    [
+        (None, "nothing"),
+        (True, "`true`"),
+        ({}, "a mapping"),
+        ([1], "a list"),
+        ("a\n b", "`a b`"),
+        ("x" * 99, f"`{'x' * 57}…`"),
+        (1.5, "`1.5`"),
+    ],
 )
 def test_values_are_shown_short(raw, said):
     assert shown(raw) == said

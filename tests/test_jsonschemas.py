@@ -14,7 +14,11 @@ def refusal(kind, raw):
 
 
 def test_a_good_schema_is_kept_as_it_is():
-    schema = {"type": "object", "properties": {"a": {"enum": [1, 2]}, "b": {"$ref": "#/properties/a"}}, "required": ["a"]}
+    schema = {
+        "type": "object",
+        "properties": {"a": {"enum": [1, 2]}, "b": {"$ref": "#/properties/a"}},
+        "required": ["a"],
+    }
     assert TypeAdapter(JsonSchema).validate_python(schema) is schema
 
 
@@ -23,10 +27,22 @@ def test_a_good_schema_is_kept_as_it_is():
     [
         (3, (), "must be a JSON Schema, not `3`."),
         ({"type": "strin"}, ("type",), "`strin` is not what JSON Schema takes here."),
-        ({"properties": {"a": {"minimum": "1"}}}, ("properties", "a", "minimum"), "`1` is not what JSON Schema takes here."),
+        (
+            {"properties": {"a": {"minimum": "1"}}},
+            ("properties", "a", "minimum"),
+            "`1` is not what JSON Schema takes here.",
+        ),
         ({"items": {"pattern": "("}}, ("items", "pattern"), "`(` is not a regular expression."),
-        ({"items": [{"$ref": "#/a"}, {"$ref": "https://a.b/c"}]}, ("items",), "a list is not what JSON Schema takes here."),
-        ({"anyOf": [{"$ref": "https://a.b/c"}]}, ("anyOf", 0, "$ref"), "`$ref` leads out of the playbook, to `https://a.b/c`."),
+        (
+            {"items": [{"$ref": "#/a"}, {"$ref": "https://a.b/c"}]},
+            ("items",),
+            "a list is not what JSON Schema takes here.",
+        ),
+        (
+            {"anyOf": [{"$ref": "https://a.b/c"}]},
+            ("anyOf", 0, "$ref"),
+            "`$ref` leads out of the playbook, to `https://a.b/c`.",
+        ),
     ],
 )
 def test_the_place_of_what_is_wrong_is_told(schema, path, said):

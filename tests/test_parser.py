@@ -60,7 +60,10 @@ def test_a_file_that_cannot_be_read_is_a_mistake(tmp_path):
 
 def test_later_checks_place_their_mistakes():
     parsed = parse(PLAYBOOK, "p.yaml")
-    assert str(parsed.mistake(("steps", "judge", "team", 1), "gone.", "Why?")) == "p.yaml:10:18: steps.judge.team.1: gone. Why?"
+    assert (
+        str(parsed.mistake(("steps", "judge", "team", 1), "gone.", "Why?"))
+        == "p.yaml:10:18: steps.judge.team.1: gone. Why?"
+    )
     assert parsed.where(("steps", "judge")) == (8, 3)
     assert parsed.where(("steps", "judge", "timeout")) == (14, 14)
     assert parsed.where(("steps", "judge", "timeout"), key=True) == (14, 5)
@@ -86,7 +89,10 @@ def test_scalars_follow_yaml_1_2():
     assert payload == [
         "on", "no", "yes", "12:30:45", "2024-01-01", 15, 31, 123, "1_000", 1000.0, 0.5, None, "1", "1", "<<", None, True, "",
     ]  # fmt: skip
-    assert parse("name: x\nsteps: {a: {agent: a, next: {on: b, no: c}}}").playbook.steps["a"].next == {"on": "b", "no": "c"}
+    assert parse("name: x\nsteps: {a: {agent: a, next: {on: b, no: c}}}").playbook.steps["a"].next == {
+        "on": "b",
+        "no": "c",
+    }
 
 
 def test_all_mistakes_are_told_at_once_in_the_order_of_the_file():
@@ -131,7 +137,8 @@ def test_mistakes_in_json_have_their_places():
         ('{"name": "x", "steps": {"a": {"agent": "a", "with": 1e999}}}', "`1e999` is not a number"),
         ('{"name": "x", "steps": {"a": {"agent": "a", "with": "\\ud800"}}}', "holds half of a surrogate pair."),
         ("a: 1\n---\nb: 2\n", "p.yaml:2:1: playbook: holds a second document."),
-        ("a: [1,\nb", "p.yaml:2:1: playbook: is not YAML"),
+        ("a: [1,\nb", "p.yaml:1:4: playbook: is not YAML: what begins here does not end."),
+        ("a: [1,\nb: }\nc", "p.yaml:2:4: playbook: is not YAML"),
         ("a: b: c", "p.yaml:1:5: playbook: is not YAML: a second `: ` in one line"),
         ("a:\n\t- b", "p.yaml:2:1: playbook: is not YAML: a tab"),
         ("é: \x07", "p.yaml:1:4: playbook: holds a control character."),
@@ -164,8 +171,10 @@ def test_a_file_over_16_mib_is_refused_at_once():
 @pytest.mark.parametrize(
     "text",
     [
-        "x: &a [1,1,1,1,1,1,1,1,1,1]\n" + "".join(f"y{n}: &b{n} [{', '.join([f'*b{n - 1}' if n else '*a'] * 10)}]\n" for n in range(9)),
-        "x: &a {k: 1}\n" + "".join(f"y{n}: &b{n} {{<<: [{', '.join([f'*b{n - 1}' if n else '*a'] * 10)}]}}\n" for n in range(9)),
+        "x: &a [1,1,1,1,1,1,1,1,1,1]\n"
+        + "".join(f"y{n}: &b{n} [{', '.join([f'*b{n - 1}' if n else '*a'] * 10)}]\n" for n in range(9)),
+        "x: &a {k: 1}\n"
+        + "".join(f"y{n}: &b{n} {{<<: [{', '.join([f'*b{n - 1}' if n else '*a'] * 10)}]}}\n" for n in range(9)),
     ],
 )
 def test_alias_and_merge_bombs_are_refused_quickly(text):
@@ -180,7 +189,9 @@ def test_aliases_count_for_the_depth():
 
 
 def test_ten_thousand_steps_are_read_well_under_three_seconds():
-    steps = "".join(f"  s{n}:\n    agent: a\n    needs: [s0]\n    with: {{x: {n}}}\n    timeout: 30s\n" for n in range(10_000))
+    steps = "".join(
+        f"  s{n}:\n    agent: a\n    needs: [s0]\n    with: {{x: {n}}}\n    timeout: 30s\n" for n in range(10_000)
+    )
     before = time.process_time()
     assert len(parse(f"name: x\nagents: {{a: command}}\nsteps:\n{steps}").playbook.steps) == 10_000
     assert time.process_time() - before < 3
@@ -188,7 +199,11 @@ def test_ten_thousand_steps_are_read_well_under_three_seconds():
 
 def test_text_without_end_is_matched_without_end_of_patience():
     before = time.process_time()
-    for rule in ("complete: 'best(" + "x " * 500_000 + "'", "if: '" + " " * 1_000_000 + "'", "for-each: '" + "}} " * 300_000 + "'"):
+    for rule in (
+        "complete: 'best(" + "x " * 500_000 + "'",
+        "if: '" + " " * 1_000_000 + "'",
+        "for-each: '" + "}} " * 300_000 + "'",
+    ):
         refused(f"name: x\nsteps: {{a: {{agent: a, {rule}}}}}")
     assert time.process_time() - before < 5
 
@@ -242,7 +257,11 @@ def test_any_text_is_read_or_refused(text):
 
 
 JSON_VALUES = st.recursive(
-    st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**63), 2**63 - 1)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
     max_leaves=12,
 )
@@ -251,5 +270,7 @@ JSON_VALUES = st.recursive(
 @settings(max_examples=200, deadline=2000)
 @given(JSON_VALUES, st.sampled_from([None, "\t", 2]), st.booleans())
 def test_json_values_arrive_as_they_were_written(value, indent, ascii_only):
-    text = json.dumps({"name": "x", "steps": {"a": {"agent": "a", "with": value}}}, indent=indent, ensure_ascii=ascii_only)
+    text = json.dumps(
+        {"name": "x", "steps": {"a": {"agent": "a", "with": value}}}, indent=indent, ensure_ascii=ascii_only
+    )
     assert parse(text, "p.json").playbook.steps["a"].payload == value

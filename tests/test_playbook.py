@@ -49,7 +49,11 @@ def example() -> Playbook:
 
 def test_an_agents_short_form_is_its_uses():
     walker = example().agents["walker"]
-    assert (walker.uses, walker.kind, walker.target) == ("python:audit_agents.list_files", "python", "audit_agents.list_files")
+    assert (walker.uses, walker.kind, walker.target) == (
+        "python:audit_agents.list_files",
+        "python",
+        "audit_agents.list_files",
+    )
 
 
 def test_own_keys_of_a_kind_are_kept_apart_from_the_common_ones():
@@ -72,7 +76,13 @@ def test_an_input_is_a_json_schema_and_whether_it_must_be_given():
 
 def test_words_that_python_keeps_have_names_of_their_own():
     judge, scan = example().steps["judge"], example().steps["scan"]
-    assert (judge.condition, judge.needs, judge.payload, judge.has("payload"), scan.has("payload")) == ("true", ["scan"], None, True, False)
+    assert (judge.condition, judge.needs, judge.payload, judge.has("payload"), scan.has("payload")) == (
+        "true",
+        ["scan"],
+        None,
+        True,
+        False,
+    )
     assert scan.writes == {"findings": "${{ output }}"}
 
 

@@ -14,7 +14,7 @@ import pytest
 from agentical import plugins
 from agentical.completion import Completion
 from agentical.conditions import Expression
-from agentical.errors import PluginUnknown
+from agentical.errors import CallInvalid, PluginUnknown
 from agentical.gather import Gather
 from agentical.plugins import OptionsInvalid, build, load, names, options_of, source_hash, version
 from agentical.ports import NamedStrategy
@@ -38,6 +38,7 @@ class Voting:
     names: tuple[str, ...] = ()
     fallback: NamedStrategy | None = None
     candidates: tuple[NamedStrategy, ...] = ()
+    class_: str = "any"
 
     async def __call__(self, team: Any, payload: Any) -> Any:
         return payload
@@ -137,7 +138,7 @@ def test_the_options_are_the_fields_of_the_dataclass() -> None:
 
 
 def test_what_is_not_a_dataclass_has_no_options() -> None:
-    with pytest.raises(TypeError, match="not a dataclass"):
+    with pytest.raises(CallInvalid, match="not a dataclass"):
         options_of(int)
 
 
@@ -174,6 +175,10 @@ def test_everything_wrong_is_said_at_once() -> None:
 
 def test_names_are_shown_as_the_author_writes_them() -> None:
     assert problems({"stop_wen": "x"})[0][2] == "Did you mean `stop-when`?"
+
+
+def test_an_option_named_like_a_word_of_python_is_written_without_its_underscore() -> None:
+    assert build(Voting, {"class": "big"}).class_ == "big"
 
 
 def test_a_missing_option_is_named() -> None:

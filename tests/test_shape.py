@@ -6,7 +6,10 @@ from agentical.shape import read_shape
 
 
 def told(**keys):
-    return {".".join(map(str, flaw.path)): f"{flaw.message} {flaw.hint}".strip() for flaw in read_shape({"name": "x"} | keys)[1]}
+    return {
+        ".".join(map(str, flaw.path)): f"{flaw.message} {flaw.hint}".strip()
+        for flaw in read_shape({"name": "x"} | keys)[1]
+    }
 
 
 def step(**keys):

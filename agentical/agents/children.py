@@ -46,18 +46,28 @@ class Child(asyncio.SubprocessProtocol):
         keep_stderr: bool = True,
     ) -> Self:
         """Start a program, never through a shell. More than `limit` bytes of output end it. Raises OSError."""
-        transport, child = await asyncio.get_running_loop().subprocess_exec(
-            lambda: cls(limit),
-            *argv,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE if keep_stderr else None,
-            cwd=cwd,
-            env=env,
-            start_new_session=True,
+        starting = asyncio.ensure_future(
+            asyncio.get_running_loop().subprocess_exec(
+                lambda: cls(limit),
+                *argv,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE if keep_stderr else None,
+                cwd=cwd,
+                env=env,
+                start_new_session=True,
+            )
         )
-        child._transport = transport
-        return child
+        try:
+            await asyncio.shield(starting)
+        except asyncio.CancelledError:
+            # Cancelled half-way, asyncio ends the program but not what it has started by then.
+            with anyio.CancelScope(shield=True):
+                await asyncio.wait([starting])
+                if starting.exception() is None:
+                    await starting.result()[1].stop(0)
+            raise
+        return starting.result()[1]
 
     @property
     def pid(self) -> int:
@@ -112,6 +122,10 @@ class Child(asyncio.SubprocessProtocol):
             with anyio.move_on_after(REAPED_WITHIN, shield=True):
                 await self._ended.wait()
             self._transport.close()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.SubprocessTransport)
+        self._transport = transport
 
     def pipe_data_received(self, fd: int, data: bytes) -> None:
         if fd == 2:

@@ -7,7 +7,7 @@ lone execution waits for nobody. An answer moves progress only after its commit;
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from typing import Any
 
 import anyio
@@ -17,8 +17,12 @@ from anyio.abc import TaskGroup
 from agentical import events as ev
 from agentical.errors import JournalDamaged, OwnershipLost, StoreError
 from agentical.events import GENESIS, Entry, Tally, chain, decode_entry, encode_entry
-from agentical.ports import Append, Clock, Monitor, Store
+from agentical.ports import Append, Clock, Monitor, Refused, Store
 from agentical.progress import Progress
+
+
+Pending = tuple[bytes, Entry, bool]
+"""An entry on its way: its bytes, itself, and whether progress has it already."""
 
 
 class JournalRecorder:
@@ -33,15 +37,14 @@ class JournalRecorder:
         self._committed = head
         self._seen, self._status = -1, progress.status
         self._journal, self._clock = journal, clock
-        self._lines: list[bytes] = []
-        self._entries: list[tuple[Entry, bool]] = []
+        self._pending: list[Pending] = []
         self._blobs: dict[str, bytes] = {}
         self._tallies: dict[str, Tally] = {}
 
     def idle(self) -> bool:
         """Something rides along, and nothing was added since the last time this was asked."""
         seen, self._seen = self._seen, self._seq
-        return bool(self._lines) and seen == self._seq and self.broken is None
+        return bool(self._pending) and seen == self._seq and self.broken is None
 
     def note(self, event: ev.Event) -> int:
         entry = self._add(event, moved=True)
@@ -55,7 +58,7 @@ class JournalRecorder:
 
     async def flush(self) -> None:
         """Commit what rides along."""
-        if self._lines:
+        if self._pending:
             await self._journal.commit(self)
 
     def keep(self, blobs: dict[str, bytes]) -> None:
@@ -66,25 +69,21 @@ class JournalRecorder:
         """Add to a sum of the store with the next commit."""
         self._tallies.setdefault(name, Tally()).add(add)
 
-    def take(self) -> tuple[Append, list[tuple[Entry, bool]]] | None:
+    def take(self) -> tuple[Append, list[Pending]] | None:
         """What is to be committed now."""
-        if not self._lines:
+        pending = self._pending
+        if not pending:
             return None
-        entries, lines = self._entries, tuple(self._lines)
         seq, before = self._committed
         append = Append(
-            self.execution, self.epoch, seq, before, lines, self._hash, self._status, entries[-1][0].at,
-            self._blobs, self._tallies,
+            self.execution, self.epoch, seq, before, tuple([line for line, _, _ in pending]), self._hash, self._status,
+            pending[-1][1].at, self._blobs, self._tallies,
         )  # fmt: skip
-        self._entries, self._lines, self._blobs, self._tallies = [], [], {}, {}
+        self._pending = []
+        if self._blobs or self._tallies:
+            self._blobs, self._tallies = {}, {}
         self._committed = (self._seq, self._hash)
-        return append, entries
-
-    def committed(self, entries: Sequence[tuple[Entry, bool]]) -> None:
-        """Move progress for what waited for its commit."""
-        for entry, moved in entries:
-            if not moved:
-                self.progress.advance(entry.seq, entry.at, entry.event)
+        return append, pending
 
     def _add(self, event: ev.Event, *, moved: bool) -> Entry:
         if self.broken is not None:
@@ -94,8 +93,7 @@ class JournalRecorder:
         self._status = _STATUS.get(type(event), self._status)
         line = encode_entry(entry)
         self._hash = chain(self._hash, line)
-        self._lines.append(line)
-        self._entries.append((entry, moved))
+        self._pending.append((line, entry, moved))
         return entry
 
 
@@ -109,49 +107,59 @@ class Journal:
 
     async def commit(self, recorder: JournalRecorder) -> None:
         """Commit all the recorder holds, with whatever else waits. Raises StoreError; then the recorder is broken."""
-        if not self._busy and not self._waiting:
-            await self._write({recorder: []})
-            if recorder.broken is not None:
-                raise recorder.broken
+        if self._busy or self._waiting:
+            done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._waiting.setdefault(recorder, []).append(done)
+            await done
             return
-        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.setdefault(recorder, []).append(done)
-        await done
+        await self._write((recorder,))
+        if recorder.broken is not None:
+            raise recorder.broken
 
     async def _drain(self) -> None:
+        """Write for those who wait, until nobody does."""
         while self._waiting and not self._busy:
             group, self._waiting = self._waiting, {}
             await self._write(group)
-
-    async def _write(self, group: dict[JournalRecorder, list[asyncio.Future[None]]]) -> None:
-        self._busy = True
-        taken = [(recorder, part) for recorder in group if (part := recorder.take())]
-        error: StoreError | None = None
-        refused: dict[str, str] = {}
-        try:
-            with anyio.CancelScope(shield=True):
-                refused = {r.execution: r.reason for r in await self._store.append([part[0] for _, part in taken])}
-        except StoreError as failed:
-            error = failed
-        except BaseException:
-            error = StoreError("the commit was interrupted; resume the execution")
-            raise
-        finally:
-            self._busy = False
-            for recorder, (_, entries) in taken:
-                self._settle(recorder, entries, error or (OwnershipLost(recorder.execution) if recorder.execution in refused else None))
             for recorder, futures in group.items():
                 _wake(futures, recorder.broken)
+
+    async def _write(self, group: Iterable[JournalRecorder]) -> None:
+        """One commit. Its outcome is told to each recorder, whatever becomes of the task that waits for it."""
+        taken = [(recorder, *part) for recorder in group if (part := recorder.take()) is not None]
+        appends = [append for _, append, _ in taken]
+        failed: StoreError | None = StoreError("the commit was interrupted; resume the execution")
+        refused: Sequence[Refused] = ()
+        self._busy = True
+        try:
+            if self._store.durable:
+                with anyio.CancelScope(shield=True):
+                    refused = await self._store.append(appends)
+            else:
+                refused = await self._store.append(appends)
+            failed = None
+        except StoreError as error:
+            failed = error
+        finally:
+            self._busy = False
+            for recorder, _, entries in taken:
+                self._settle(recorder, entries, failed, refused)
             if self._waiting:
                 self._tasks.start_soon(self._drain)
 
-    def _settle(self, recorder: JournalRecorder, entries: list[tuple[Entry, bool]], error: StoreError | None) -> None:
-        if error is not None:
-            recorder.broken = recorder.broken or error
+    def _settle(
+        self, recorder: JournalRecorder, entries: list[Pending], failed: StoreError | None, refused: Sequence[Refused]
+    ) -> None:
+        if failed is None and any(one.execution == recorder.execution for one in refused):
+            failed = OwnershipLost(recorder.execution)
+        if failed is not None:
+            recorder.broken = recorder.broken or failed
             return
-        recorder.committed(entries)
+        for _, entry, moved in entries:
+            if not moved:
+                recorder.progress.advance(entry.seq, entry.at, entry.event)
         for monitor in self._monitors:
-            for entry, _ in entries:
+            for _, entry, _ in entries:
                 monitor.see(recorder.execution, entry.at, entry.event)
 
 

@@ -63,6 +63,8 @@ class MemoryStore:
         """No files, so no other process can own anything."""
         return None
 
+    durable = False
+
     async def append(self, batch: Sequence[Append]) -> Sequence[Refused]:
         """Add entries of many executions; returns who was refused. Never suspends."""
         refused: list[Refused] = []

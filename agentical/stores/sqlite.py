@@ -34,6 +34,8 @@ class SqliteStore:
         """The folder the file lies in."""
         return Path(self._writer.path).parent
 
+    durable = True
+
     async def append(self, batch: Sequence[Append]) -> Sequence[Refused]:
         """Add entries of many executions in one commit, atomic per execution; returns who was refused."""
         self._busy = True

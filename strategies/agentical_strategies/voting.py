@@ -166,7 +166,11 @@ def _median(ballots: Sequence[Ballot], order: Sequence[str]) -> tuple[Scores, tu
     middle = (len(places) - 1) // 2
     place = places[middle]
     below, upto = sum(p < place for p in places), sum(p <= place for p in places)
-    return _sums((ballot.options[0], 1.0) for ballot in ballots), (order[place],), float(min(upto - middle, middle - below + 1))
+    return (
+        _sums((ballot.options[0], 1.0) for ballot in ballots),
+        (order[place],),
+        float(min(upto - middle, middle - below + 1)),
+    )
 
 
 def _preferences(ballots: Sequence[Ballot], order: Sequence[str]) -> dict[tuple[str, str], int]:

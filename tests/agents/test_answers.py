@@ -30,7 +30,8 @@ JSON = st.recursive(
 )
 
 
-class Word(str): ...
+class Word(str):
+    __slots__ = ()
 
 
 class Count(int): ...

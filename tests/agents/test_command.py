@@ -6,7 +6,7 @@ import asyncio
 import os
 import signal
 import sys
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -30,6 +30,15 @@ def alive(pid):
         return False
 
 
+def running():
+    """The command lines of all processes that are not over."""
+    lines = []
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(FileNotFoundError, ProcessLookupError):
+            lines.append((process / "cmdline").read_bytes().decode(errors="replace"))
+    return "\n".join(lines)
+
+
 async def until(condition):
     async with asyncio.timeout(10):
         while not condition():  # noqa: ASYNC110 - what is awaited is in another thread or process
@@ -41,8 +50,16 @@ def numbers_in(file):
 
 
 async def cancelled(agent, pids, count):
-    """Ask, cancel as soon as `count` process ids are written to the file `pids`; gives them."""
-    task = asyncio.create_task(agent({}, TaskContext()))
+    """Ask, cancel as soon as it is started and `count` process ids are written to the file `pids`; gives them."""
+    started = asyncio.Event()
+
+    @contextmanager
+    def on_child(pid):
+        started.set()
+        yield
+
+    task = asyncio.create_task(agent({}, TaskContext(on_child=on_child)))
+    await started.wait()
     await until(lambda: len(numbers_in(pids)) == count)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -138,6 +155,18 @@ async def test_cancelling_ends_the_whole_group(tmp_path):
     await until(lambda: not any(alive(pid) for pid in family))
 
 
+@pytest.mark.parametrize("turns", range(12))
+async def test_cancelling_while_it_is_being_started_leaves_nothing(turns):
+    mark = f"60.{os.getpid()}{turns:02}"
+    task = asyncio.create_task(shell(f"sleep {mark} & sleep {mark}")({}, TaskContext()))
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    await until(lambda: mark not in running())
+
+
 async def test_a_group_that_does_not_want_to_end_is_killed_after_the_grace(tmp_path):
     pids = tmp_path / "pids"
     script = f"trap '' TERM; (trap '' TERM; sleep 60 & wait) & echo $$ $! > {pids}.new; mv {pids}.new {pids}; wait"
@@ -147,7 +176,7 @@ async def test_a_group_that_does_not_want_to_end_is_killed_after_the_grace(tmp_p
 
 async def test_it_may_clean_up_within_the_grace(tmp_path):
     pids, cleaned = tmp_path / "pids", tmp_path / "cleaned"
-    script = f"trap 'echo yes > {cleaned}; exit' TERM; echo $$ > {pids}.new; mv {pids}.new {pids}; sleep 60 & wait"
+    script = f"trap 'echo yes > {cleaned}; exit' TERM; sleep 60 & echo $$ > {pids}.new; mv {pids}.new {pids}; wait"
     await cancelled(shell(script), pids, 1)
     assert cleaned.read_text() == "yes\n"
 

@@ -100,7 +100,7 @@ class VirtualTeam:
 
     async def next(self, *, or_item: bool = False) -> Outcome | Item | None:
         while True:
-            if self.replay and (self.under_way or or_item):
+            if self.replay and (self.under_way or (or_item and isinstance(self.replay[0], Item))):
                 return self._again(or_item)
             if or_item and self.source is None and self.waiting:
                 return self._hand(self.waiting.popleft())

@@ -23,7 +23,9 @@ def test_numbers_match_however_they_are_written():
     assert [paper.read(answer).values for answer in (2, 2.0, "2")] == [(2,), (2,), (2,)]
 
 
-@pytest.mark.parametrize("answer", ["maybe", None, {"choice": "maybe"}, {"choice": "pass", "vote": "fail"}, ["pass"], {}])
+@pytest.mark.parametrize(
+    "answer", ["maybe", None, {"choice": "maybe"}, {"choice": "pass", "vote": "fail"}, ["pass"], {}]
+)
 def test_what_is_not_on_the_ballot_is_no_vote(answer):
     with pytest.raises(ValueError, match="not on the ballot"):
         Paper(("pass", "fail"), "choice").read(answer)
@@ -41,7 +43,9 @@ def test_rankings_and_approvals_are_lists():
     assert Paper(("a", "b"), "ranking").read("a").options == ("a",)
 
 
-@pytest.mark.parametrize(("mark", "answer", "why"), [("ranking", ["a", "A"], "twice"), ("ranking", [], "ranks nothing")])
+@pytest.mark.parametrize(
+    ("mark", "answer", "why"), [("ranking", ["a", "A"], "twice"), ("ranking", [], "ranks nothing")]
+)
 def test_a_ranking_names_each_choice_once(mark, answer, why):
     with pytest.raises(ValueError, match=why):
         Paper(("a", "b"), mark).read(answer)

@@ -40,7 +40,11 @@ async def test_a_slow_last_stage_stops_the_first_from_running_ahead(team, after)
     stages.start = spy
     await Pipeline(buffer=2)(stages, None)
     assert first <= 2 + 2 + 2 + 1
-    assert {name: stage["most_waiting"] for name, stage in stages.record["by_stage"].items()} == {"a": 2, "b": 2, "c": 2}
+    assert {name: stage["most_waiting"] for name, stage in stages.record["by_stage"].items()} == {
+        "a": 2,
+        "b": 2,
+        "c": 2,
+    }
 
 
 async def test_items_are_taken_only_as_the_first_stage_has_room(team, after):
@@ -71,7 +75,9 @@ async def test_workers_of_a_stage_share_its_items(team, after):
 
 
 async def test_replicas_are_one_stage(team, after):
-    stages = team({"a": after(1, lambda n: n), "b#1": after(2, lambda n: n), "b#2": after(2, lambda n: n)}, items=range(8))
+    stages = team(
+        {"a": after(1, lambda n: n), "b#1": after(2, lambda n: n), "b#2": after(2, lambda n: n)}, items=range(8)
+    )
     assert await Pipeline()(stages, None) == list(range(8))
     assert stages.record["stages"] == ["a", "b"]
     assert stages.peak == {"a": 1, "b#1": 1, "b#2": 1}
@@ -191,7 +197,9 @@ async def test_a_pipeline_is_the_stages_composed_over_the_items_in_order(
 
     def make(**more):
         source = (lambda n: float(n % 3)) if streams else None
-        return team({f"s{n}": stage(n) for n in range(len(workers))}, items=list(enumerate(items)), source=source, **more)
+        return team(
+            {f"s{n}": stage(n) for n in range(len(workers))}, items=list(enumerate(items)), source=source, **more
+        )
 
     expected = []
     for index, value in enumerate(items):

@@ -135,7 +135,11 @@ async def test_a_source_cut_short_by_a_failure_has_no_known_total(team, after):
         await ScatterGather()(team({"a": after(1, Invalid("no"))}, items=range(9), source=lambda _: 1.0), None)
 
 
-@given(st.lists(st.integers(0, 20), min_size=1, max_size=12), st.integers(1, 4), st.sampled_from(["all", "any", "first(2)"]))
+@given(
+    st.lists(st.integers(0, 20), min_size=1, max_size=12),
+    st.integers(1, 4),
+    st.sampled_from(["all", "any", "first(2)"]),
+)
 async def test_it_runs_again_from_its_record_with_the_same_result(team, sleep, again, durations, members, rule):
     async def work(n):
         await sleep(durations[n])

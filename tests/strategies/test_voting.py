@@ -9,13 +9,27 @@ from hypothesis import strategies as st
 from agentical_strategies.ballots import Ballot
 from agentical_strategies.voting import NOTHING_CAST, Vote, confidence, count, uncatchable
 
-RULES = ["plurality", "majority", "supermajority(2/3)", "unanimous", "weighted", "borda", "condorcet", "median", "approval"]
+RULES = [
+    "plurality",
+    "majority",
+    "supermajority(2/3)",
+    "unanimous",
+    "weighted",
+    "borda",
+    "condorcet",
+    "median",
+    "approval",
+]
 NEUTRAL = [rule for rule in RULES if rule != "median"]
 OPTIONS = ("a", "b", "c", "d")
 
 rankings = st.permutations(OPTIONS).map(tuple)
 ballots = st.lists(
-    st.builds(Ballot, st.integers(1, 4).flatmap(lambda n: rankings.map(lambda r: r[:n])), st.sampled_from([0.1, 0.2, 0.3, 1.0])),
+    st.builds(
+        Ballot,
+        st.integers(1, 4).flatmap(lambda n: rankings.map(lambda r: r[:n])),
+        st.sampled_from([0.1, 0.2, 0.3, 1.0]),
+    ),
     min_size=1,
     max_size=9,
 )
@@ -91,7 +105,16 @@ def test_reversing_every_ranking_never_elects_the_same_single_winner(cast):
 def test_schulzes_own_election_of_45_voters():
     cast = [
         ballot
-        for number, ranking in [(5, "acbed"), (5, "adecb"), (8, "bedac"), (3, "cabed"), (7, "caebd"), (2, "cbade"), (7, "dceba"), (8, "ebadc")]
+        for number, ranking in [
+            (5, "acbed"),
+            (5, "adecb"),
+            (8, "bedac"),
+            (3, "cabed"),
+            (7, "caebd"),
+            (2, "cbade"),
+            (7, "dceba"),
+            (8, "ebadc"),
+        ]
         for ballot in [Ballot(tuple(ranking))] * number
     ]
     counted = elect("condorcet", cast, order=tuple("abcde"))
@@ -198,7 +221,9 @@ def test_plurality_is_the_most_common(cast):
     assert elect("plurality", votes(" ".join(cast))).scores == Counter(cast)
 
 
-@pytest.mark.parametrize("text", ["", "most", "supermajority", "supermajority(1/3)", "supermajority(3)", "supermajority(50%)", None])
+@pytest.mark.parametrize(
+    "text", ["", "most", "supermajority", "supermajority(1/3)", "supermajority(3)", "supermajority(50%)", None]
+)
 def test_what_is_no_rule_is_refused(text):
     with pytest.raises(ValueError):
         Vote.parse(text)
