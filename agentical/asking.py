@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import anyio
 import msgspec
@@ -67,6 +67,15 @@ class _Attempt:
     edge: str | None = None
     failure: Failure | None = None
     retry_after: float | None = None
+
+
+class Asks(Protocol):
+    """Whoever can ask a task: Asking, or a replay that asks nobody."""
+
+    @property
+    def seats(self) -> Seats: ...
+    async def ask(self, task: Task) -> None: ...
+    def context(self, visit: str, key: str, asked: Asked, member: str, attempt: int = 1) -> TaskContext: ...
 
 
 class Asking:
@@ -203,7 +212,7 @@ class Asking:
         if context.schema is None:
             return answer, edge
         wrong = mismatch(context.schema, loads(answer))
-        if wrong is not None:
+        if wrong is not None and not getattr(asked.run, "repairs", False):
             context.repair = wrong
             answer, edge = await self._run(asked, task, context)
             wrong = mismatch(context.schema, loads(answer))

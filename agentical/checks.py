@@ -81,7 +81,10 @@ class Known:
         self.expression(path, expression, names, functions)
         yield expression
 
-    def expression(self, path: Path, expression: Expression, names: frozenset[str], functions: frozenset[str]) -> None:
+    def expression(
+        self, path: Path, expression: Expression, names: frozenset[str], functions: frozenset[str] = frozenset()
+    ) -> None:
+        """Check what one expression names and calls."""
         for name in sorted(expression.functions - functions):
             if name in STATUS_FUNCTIONS:
                 self.mistakes.add(path, f"{name}() is known in a step's `if` only.")

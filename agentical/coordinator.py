@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 import anyio
@@ -10,15 +10,15 @@ from msgspec import UNSET, Raw, UnsetType
 
 from agentical import events as ev
 from agentical.agents.failures import classify
-from agentical.asking import Asking
+from agentical.asking import Asks
+from agentical.decisions import Decisions
 from agentical.errors import BudgetExceeded, StepFailed, StoreError, TaskFailed
-from agentical.events import Failure
+from agentical.events import Failure, Tally
 from agentical.graph import Step
 from agentical.jsonvalues import encode, loads
-from agentical.ports import Edge, Strategy
+from agentical.ports import Edge, Recorder, Strategy
 from agentical.schemas import mismatch
 from agentical.sources import NO_ITEMS, Items, ListedItems, SourceItems
-from agentical.state_manager import Execution, StateManager
 from agentical.team import Floor, VisitTeam
 from agentical.visits import Visit
 
@@ -31,18 +31,19 @@ class Coordinator:
 
     def __init__(
         self,
-        execution: Execution,
-        asking: Asking,
+        decisions: Decisions,
+        recorder: Recorder,
+        asking: Asks,
         strategies: Mapping[int, Strategy],
-        manager: StateManager,
-        start_soon: Callable[..., None],
+        read_tallies: Callable[[str], Awaitable[dict[str, Tally]]],
+        start_soon: Callable[..., Any],
     ) -> None:
-        self._execution, self._asking, self._strategies = execution, asking, strategies
-        self._manager, self._start_soon = manager, start_soon
+        self._decisions, self._recorder, self._asking = decisions, recorder, asking
+        self._strategies, self._read_tallies, self._start_soon = strategies, read_tallies, start_soon
 
     async def run(self, visit: Visit) -> None:
         """Run a visit to its end and note how it ended. Raises StoreError and BudgetExceeded: the execution's matter."""
-        step = self._execution.progress.by_id[visit.started.step]
+        step = self._decisions.progress.by_id[visit.started.step]
         if step.body in ("set", "end"):
             self._note_completed(step, visit, None, Raw(b"null"))
             return
@@ -59,8 +60,8 @@ class Coordinator:
         floor.cancel_rest()
         if isinstance(ended, ev.StepCompleted):
             for name, add in floor.tallied:
-                self._execution.recorder.tally(name, add)
-        self._execution.recorder.note(ended)
+                self._recorder.tally(name, add)
+        self._recorder.note(ended)
 
     async def _in_time(self, step: Step, visit: Visit, floor: Floor, team: VisitTeam) -> ev.Event:
         with anyio.move_on_after(_time_left(step, floor)) as scope:
@@ -92,7 +93,7 @@ class Coordinator:
         _, _, event = visit.outcomes[THE_ASK]
         assert isinstance(event, ev.TaskAnswered)
         output = loads(event.answer) if step.writes or step.routes else None
-        return self._execution.decisions.completed(
+        return self._decisions.completed(
             step, visit.started.visit, output, UNSET, answer_of=THE_ASK, outcome=event.edge
         )
 
@@ -103,26 +104,26 @@ class Coordinator:
         raw = Raw(encode(result))
         if step.output is not None and (wrong := mismatch(step.output, loads(raw))) is not None:
             raise StepFailed(f"the output is not what `output` declares: {wrong}", code="OUTPUT_INVALID", failure_class="invalid")
-        return self._execution.decisions.completed(
+        return self._decisions.completed(
             step, visit.started.visit, loads(raw), raw, outcome=outcome, required=required, record=_record(team)
         )
 
     def _failed(self, step: Step, visit: Visit, team: VisitTeam, failure: Failure, outcome: str) -> ev.StepFailed:
-        return self._execution.decisions.failed(step, visit.started.visit, failure, outcome, _record(team))
+        return self._decisions.failed(step, visit.started.visit, failure, outcome, _record(team))
 
     def _note_completed(self, step: Step, visit: Visit, output: Any, raw: Raw) -> None:
-        self._execution.recorder.note(self._execution.decisions.completed(step, visit.started.visit, output, raw))
+        self._recorder.note(self._decisions.completed(step, visit.started.visit, output, raw))
 
     def _floor(self, step: Step, visit: Visit) -> Floor:
         single = step.strategy is None
         return Floor(
             visit,
             self._asking,
-            self._execution.recorder,
+            self._recorder,
             self._start_soon,
             self._items(step, visit),
-            self._execution.progress.receipt,
-            self._manager.tallies,
+            self._decisions.progress.receipt,
+            self._read_tallies,
             extra=self._asking.seats.members(step.helpers),
             retry=step.retry or None,
             schema=step.output if single else None,
@@ -131,7 +132,7 @@ class Coordinator:
     def _items(self, step: Step, visit: Visit) -> Items:
         if step.source is None and step.for_each is None:
             return NO_ITEMS
-        rules, frame = self._execution.rules, loads(visit.started.payload)
+        rules, frame = self._decisions.rules, loads(visit.started.payload)
 
         def shape(index: int, value: Any) -> Any:
             return rules.item_payload(step, frame, index, value)
@@ -141,7 +142,7 @@ class Coordinator:
         assert step.source is not None
         asked = self._asking.seats.agents[step.source]
         context = self._asking.context(visit.started.visit, "items", asked, step.source)
-        return SourceItems(visit, asked, context, self._execution.recorder, shape, self._start_soon)
+        return SourceItems(visit, asked, context, self._recorder, shape, self._start_soon)
 
 
 def _time_left(step: Step, floor: Floor) -> float:

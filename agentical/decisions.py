@@ -83,7 +83,7 @@ class Decisions:
     """The decisions of one execution."""
 
     def __init__(self, execution: str, progress: Progress, rules: Rules) -> None:
-        self._execution, self._progress, self._rules = execution, progress, rules
+        self._execution, self.progress, self.rules = execution, progress, rules
         self._scope: dict[str, Any] = {
             "inputs": progress.inputs,
             "steps": _Steps(progress),
@@ -93,13 +93,13 @@ class Decisions:
 
     def scope(self, **more: Any) -> dict[str, Any]:
         """What expressions see."""
-        self._scope["inputs"] = self._progress.inputs
+        self._scope["inputs"] = self.progress.inputs
         return {**self._scope, **more}
 
     def decide(self, due: Due) -> ev.Event:
         """Start a visit, skip the step, or fail it where its expressions fail."""
         step = due.step
-        view = self._progress.views[step.index]
+        view = self.progress.views[step.index]
         visit = f"{step.id}#{view.visits + 1}"
         if view.visits >= step.max_visits:
             message = f"step {step.id} was visited {step.max_visits} times, its max-visits"
@@ -139,7 +139,7 @@ class Decisions:
 
     def ended(self) -> ev.Event | None:
         """The execution's end where nothing is left to do; None while there is."""
-        progress = self._progress
+        progress = self.progress
         if not progress.idle:
             return None
         if progress.ending == "cancelled":
@@ -157,12 +157,12 @@ class Decisions:
 
     def outputs(self) -> Any:
         """The playbook's outputs; without any declared, the output of each step that nothing comes after."""
-        graph = self._progress.graph
+        graph = self.progress.graph
         if graph.outputs:
             return Template.parse(graph.outputs)(self.scope())
-        needed = self._progress.arrows.needed_by
+        needed = self.progress.arrows.needed_by
         last = (step for step in graph.steps if not needed[step.index] and not any(r.to != "end" for r in step.routes))
-        return {step.id: self._progress.views[step.index]["output"] for step in last}
+        return {step.id: self.progress.views[step.index]["output"] for step in last}
 
     def _reason_to_skip(self, step: Step, view: StepView) -> str | None:
         needed = bool(step.waits) and step.starts == "needs" and not step.alone
@@ -176,7 +176,7 @@ class Decisions:
         return None if truth(Expression.parse(step.condition)(self.scope(**checks))) else f"not {step.condition}"
 
     def _status_functions(self, step: Step) -> dict[str, Callable[[], bool]]:
-        statuses = [self._progress.views[need].status for need in step.waits]
+        statuses = [self.progress.views[need].status for need in step.waits]
         return {
             "always": lambda: True,
             "success": lambda: "failed" not in statuses and "cancelled" not in statuses,
@@ -188,33 +188,33 @@ class Decisions:
         step, scope = due.step, self.scope()
         items: Raw | UnsetType = UNSET
         if step.for_each is not None:
-            listed = self._rules.template(step, "for_each")(scope)
+            listed = self.rules.template(step, "for_each")(scope)
             if not isinstance(listed, list):
                 raise _NotAList(f"for-each must give a list, not {type(listed).__name__}")
             items = Raw(encode(listed))
         return ev.VisitStarted(
-            visit, step.id, self._payload(due, scope), items, self._progress.seq, due.generation, due.via
+            visit, step.id, self._payload(due, scope), items, self.progress.seq, due.generation, due.via
         )
 
     def _payload(self, due: Due, scope: Mapping[str, Any]) -> Raw:
         step = due.step
         if step.has_payload:
-            template = self._rules.template(step, "payload")
-            if (step.for_each is not None or step.source is not None) and self._rules.shapes_items(step):
+            template = self.rules.template(step, "payload")
+            if (step.for_each is not None or step.source is not None) and self.rules.shapes_items(step):
                 return Raw(encode(frame(template, scope)))
             return Raw(encode(template(scope)))
         if due.carried is not None:
             return due.carried
         if step.previous is not None:
-            return self._progress.views[step.previous].output_raw
+            return self.progress.views[step.previous].output_raw
         return Raw(b"{}")
 
     def _writes(self, step: Step, scope: Mapping[str, Any]) -> dict[str, Any]:
         if not step.writes:
             return {}
-        values: dict[str, Any] = self._rules.template(step, "writes")(scope)
+        values: dict[str, Any] = self.rules.template(step, "writes")(scope)
         for name, value in values.items():
-            _check_write(name, self._progress.graph.state[name], value)
+            _check_write(name, self.progress.graph.state[name], value)
         return values
 
     def _route(self, step: Step, outcome: str | None, scope: Mapping[str, Any] | None, *, final: bool) -> str | None:

@@ -87,8 +87,9 @@ class Engine:
             async with anyio.create_task_group() as group:
                 self._group = group
                 self._coordinator = Coordinator(
-                    self._execution, self._asking, self._strategies, self._manager, group.start_soon
-                )
+                    self._execution.decisions, self._recorder, self._asking, self._strategies, self._manager.tallies,
+                    group.start_soon,
+                )  # fmt: skip
                 self._began = time.monotonic()
                 for visit in list(self._progress.open.values()):
                     self._start(visit)

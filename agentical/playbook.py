@@ -273,5 +273,3 @@ class Playbook(Words):
     errors: Maybe[Steps] = None
     finally_: Maybe[Steps] = None
     tests: list[Case] = Field([])
-
-

@@ -366,6 +366,10 @@ class Recorder(Protocol):
         """Add an entry and return its seq once it is committed."""
         ...
 
+    def tally(self, name: str, add: Tally) -> None:
+        """Add to a sum of the store with the next commit."""
+        ...
+
 
 class Clock(Protocol):
     """Time, randomness and ids, so that tests never sleep and runs can be simulated."""

@@ -8,6 +8,7 @@ import anyio
 import msgspec
 
 from agentical import events as ev
+from agentical.asking import Task
 from agentical.coordinator import Coordinator
 from agentical.decisions import Decisions
 from agentical.errors import StrategyDiverged
@@ -16,7 +17,7 @@ from agentical.kit import make_strategies
 from agentical.members import Asked, Seats
 from agentical.ports import Strategy, TaskContext
 from agentical.progress import Progress
-from agentical.state_manager import Execution, StateManager
+from agentical.state_manager import StateManager
 
 Ended = ev.StepCompleted | ev.StepFailed
 Decided = ev.VisitStarted | ev.StepSkipped
@@ -27,19 +28,19 @@ async def replay(manager: StateManager, execution: str, own_strategy: Strategy |
     rules = await manager.rules(execution)
     progress = Progress(rules.graph)
     recorder = _Listener()
-    played = Execution(execution, progress, rules, Decisions(execution, progress, rules), recorder)
+    decisions = Decisions(execution, progress, rules)
     strategies, _ = make_strategies(rules.graph, own_strategy)
     seats = Seats({id: Asked.of(spec, _nobody) for id, spec in rules.graph.agents.items()}, 1)
     async for entry, _ in manager.entries(execution):
         async with anyio.create_task_group() as group:
-            coordinator = Coordinator(played, _Record(seats), strategies, manager, group.start_soon)
-            await _compare(played, coordinator, recorder, entry.event)
+            coordinator = Coordinator(decisions, recorder, _Record(seats), strategies, manager.tallies, group.start_soon)
+            await _compare(decisions, coordinator, recorder, entry.event)
             group.cancel_scope.cancel()
         progress.advance(entry.seq, entry.at, entry.event)
 
 
-async def _compare(played: Execution, coordinator: Coordinator, recorder: _Listener, event: ev.Event) -> None:
-    progress, decisions = played.progress, played.decisions
+async def _compare(decisions: Decisions, coordinator: Coordinator, recorder: _Listener, event: ev.Event) -> None:
+    progress = decisions.progress
     if isinstance(event, Decided):
         due = next((one for one in progress.due if one.step.id == event.step), None)
         if due is None:
@@ -77,10 +78,10 @@ class _Record:
     def __init__(self, seats: Seats) -> None:
         self.seats = seats
 
-    async def ask(self, task: Any) -> None:
+    async def ask(self, task: Task) -> None:
         raise StrategyDiverged(task.visit_id, task.key, "it is asked now, and was not")
 
-    def context(self, visit: str, key: str, asked: Asked, member: str) -> TaskContext:
+    def context(self, visit: str, key: str, asked: Asked, member: str, attempt: int = 1) -> TaskContext:
         return TaskContext(visit=visit, key=key, member=member)
 
 

@@ -46,8 +46,8 @@ def read_settings(environment: Mapping[str, str] | None = None, **given: object)
     if unknown:
         raise CallInvalid(f"no setting is called {', '.join(sorted(unknown))}. There are: {', '.join(sorted(known))}.")
     found.update({key: value for key, value in given.items() if value is not None})
-    for key, value in found.items():
-        _check(key, value)
+    for key, one in found.items():
+        _check(key, one)
     return msgspec.convert(found, Settings, strict=False)
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
+from functools import cache
 from itertools import chain, islice
 from typing import Any, NamedTuple
 
 from pydantic import BaseModel, ValidationError
 
 from agentical.fields import Built, not_yet, shown
-from agentical.playbook import ListedStep, Playbook
+from agentical.playbook import ListedStep, Playbook, Step
 from agentical.words import BODIES, LATER
 
 MOST_FLAWS = 1000
@@ -160,9 +161,15 @@ def _did_you_mean(word: Any, known: Iterable[str]) -> str:
     return f"Did you mean `{close[0]}`?" if close else ""
 
 
+@cache
+def _language() -> type[Playbook]:
+    Step.model_rebuild(force=True)  # resolves the steps within steps, which pydantic leaves as a name
+    return Playbook
+
+
 def _known(path: Path) -> set[str]:
     """The keys that the language has at a place, read off the models."""
-    types: list[Any] = [Playbook]
+    types: list[Any] = [_language()]
     for key in path:
         types = [inner for kind in types for inner in _inside(kind, key)]
     models = [kind for kind in _flat(types) if isinstance(kind, type) and issubclass(kind, BaseModel)]

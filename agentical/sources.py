@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from contextlib import aclosing
 from typing import Any, Protocol
 
@@ -72,7 +72,7 @@ class SourceItems:
         context: TaskContext,
         recorder: Recorder,
         shape: Callable[[int, Any], Any],
-        start_soon: Callable[[Callable[[], Coroutine[Any, Any, None]]], None],
+        start_soon: Callable[..., Any],
     ) -> None:
         self._visit, self._asked, self._context = visit, asked, context
         self._recorder, self._shape, self._start_soon = recorder, shape, start_soon

@@ -10,6 +10,7 @@ from typing import Any, Final, NamedTuple
 from agentical.checks import Known, Mistakes
 from agentical.conditions import Expression
 from agentical.errors import CallInvalid
+from agentical.graph import Retry
 from agentical.parser import Path
 from agentical.playbook import Placed, Step
 from agentical.plugins import OptionsInvalid, build, kebab, load, options_of
@@ -31,6 +32,7 @@ class Staff(NamedTuple):
     strategy: str | None = None
     options: Mapping[str, Any] = {}
     source: str | None = None
+    retry: Mapping[str, Retry] = {}
     outcomes: Outcomes = Outcomes(all_known=True)
 
 
@@ -42,6 +44,10 @@ class Staffing:
 
     def of(self, placed: Placed) -> Staff:
         """The staff of a step; whatever is wrong with it becomes a mistake."""
+        retry = self._roster.retry(("steps", placed.place, "retry"), placed.step.retry)
+        return self._staff(placed)._replace(retry=retry)
+
+    def _staff(self, placed: Placed) -> Staff:
         step, path = placed.step, ("steps", placed.place)
         if step.body not in ("agent", "team"):
             for name in _OF_ASKING:
@@ -61,17 +67,15 @@ class Staffing:
             self._check_words(step, path, strategy, plugin)
         except CallInvalid as error:
             self._mistakes.add(self._at(step, path, "type"), f"{error}")
-            return Staff(members, (), strategy, options, source, Outcomes())
+            return Staff(members, (), strategy, options, source, outcomes=Outcomes())
         takes = options_of(plugin)
         options |= {name: getattr(step, name) for name in _OF_STRATEGIES if step.has(name) and name in takes}
         made = self._built(step, path, plugin, options)
         if made is None:
-            return Staff(members, (), strategy, options, source, Outcomes())
+            return Staff(members, (), strategy, options, source, outcomes=Outcomes())
         helpers = self._checked(step, path, made, members)
-        names = tuple(getattr(made, "outcomes", ()))
-        return Staff(
-            members, helpers, strategy, options, source, Outcomes(names, all_known=_only_edges(strategy, names))
-        )
+        outcomes = Outcomes(getattr(made, "outcomes", ()), all_known=getattr(made, "only_these_outcomes", False))
+        return Staff(members, helpers, strategy, options, source, outcomes=outcomes)
 
     def _members(self, placed: Placed, path: Path) -> tuple[str, ...]:
         step = placed.step
@@ -156,11 +160,6 @@ class Staffing:
         declared = step.output or next((self._roster.specs[id].output for id in members), None)
         names = declared.get("enum", ()) if isinstance(declared, dict) else ()
         return Outcomes([name for name in names if isinstance(name, str)])
-
-
-def _only_edges(strategy: str, names: tuple[str, ...]) -> bool:
-    """Whether the strategy names every outcome it has: consensus does; others may pass on what an agent answers."""
-    return strategy == "consensus" and bool(names)
 
 
 def _name_in(short: str) -> str:

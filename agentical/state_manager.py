@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Self
 
@@ -30,8 +30,11 @@ class Execution:
     id: str
     progress: Progress
     rules: Rules
-    decisions: Decisions
     recorder: JournalRecorder
+    decisions: Decisions = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.decisions = Decisions(self.id, self.progress, self.rules)
 
     @property
     def graph_hash(self) -> str:
@@ -129,8 +132,8 @@ class StateManager:
         async for found in read(self.store, execution, after=after, before=before):
             yield found
 
-    async def tallies(self, prefix: str) -> Mapping[str, Tally]:
-        return await self.store.tallies(prefix)
+    async def tallies(self, prefix: str) -> dict[str, Tally]:
+        return dict(await self.store.tallies(prefix))
 
     async def _claim(self, execution: str, create: ExecutionRow | None = None) -> Claim:
         claim = await self.store.claim(execution, self.ownership.token, self.ownership.alive, create=create)
@@ -161,7 +164,7 @@ class StateManager:
         head = (claim.row.head_seq, claim.row.head_hash)
         recorder = JournalRecorder(claim.row.id, claim.row.epoch, head, self._journal, progress, self._clock)
         self._live.add(recorder)
-        return Execution(claim.row.id, progress, rules, Decisions(claim.row.id, progress, rules), recorder)
+        return Execution(claim.row.id, progress, rules, recorder)
 
     async def _rules_of(self, execution: str, first: Entry) -> Rules:
         return self._rules_for(await self._graph(execution, first))

@@ -7,14 +7,14 @@ Whatever is handed over comes in the order of the journal, and only after its co
 from __future__ import annotations
 
 import heapq
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from typing import Any
 
 import anyio
 from msgspec import Raw
 
 from agentical import events as ev
-from agentical.asking import Asking, Task
+from agentical.asking import Asks, Task
 from agentical.errors import StrategyDiverged, StrategyMisused
 from agentical.events import Tally
 from agentical.jsonvalues import digest, encode, loads
@@ -139,9 +139,9 @@ class Floor:
     def __init__(
         self,
         visit: Visit,
-        asking: Asking,
+        asking: Asks,
         recorder: Recorder,
-        start_soon: Callable[[Callable[..., Coroutine[Any, Any, None]], Any], None],
+        start_soon: Callable[..., Any],
         items: Items,
         receipt: Receipt,
         read_tallies: Callable[[str], Awaitable[dict[str, Tally]]],

@@ -98,11 +98,11 @@ def test_scalars_follow_yaml_1_2():
 def test_all_mistakes_are_told_at_once_in_the_order_of_the_file():
     text = "name: Bad\nsteps:\n  a: {agnet: x}\n  b:\n    agent: a\n    timeout: 30\n    frob: 1\n  end: {agent: a}\n"
     id_hint = "Use small letters, digits and _, starting with a letter, and no word of the expression language."
+    unit_hint = "Write a number and its unit, such as 500ms, 30s, 2m or 1h30m."
     assert refused(text) == [
         "p.yaml:1:7: name: `Bad` is not a name. Use small letters, digits and -.",
         "p.yaml:3:7: steps.a.agnet: unknown key. Did you mean `agent`?",
-        "p.yaml:6:14: steps.b.timeout: must be a duration above zero, not `30`. "
-        "Write a number and its unit, such as 500ms, 30s, 2m or 1h30m.",
+        f"p.yaml:6:14: steps.b.timeout: must be a duration above zero, not `30`. {unit_hint}",
         "p.yaml:7:5: steps.b.frob: unknown key.",
         f"p.yaml:8:3: steps.end: `end` is not an id for a step. {id_hint} Not `end` or `fail`, either.",
     ]

@@ -47,33 +47,6 @@ def example() -> Playbook:
     return parse(EXAMPLE).playbook
 
 
-def test_an_agents_short_form_is_its_uses():
-    walker = example().agents["walker"]
-    assert (walker.uses, walker.kind, walker.target) == (
-        "python:audit_agents.list_files",
-        "python",
-        "audit_agents.list_files",
-    )
-
-
-def test_own_keys_of_a_kind_are_kept_apart_from_the_common_ones():
-    scanner = example().agents["scanner"]
-    assert scanner.options == {"executor": "processes"}
-    assert (scanner.replicas, scanner.timeout, scanner.rate) == (4, 30.0, (10, 60.0))
-
-
-def test_secrets_are_places_in_one_form():
-    assert example().secrets == {"one": "env:ONE", "two": "env:TWO", "three": "file:/run/three"}
-
-
-def test_an_input_is_a_json_schema_and_whether_it_must_be_given():
-    inputs = example().inputs
-    assert inputs["path"].json_schema() == {"type": "string"}
-    assert inputs["deep"].json_schema() == {"type": "object", "required": ["x"], "minProperties": 1}
-    assert inputs["maybe"].json_schema() == {"type": "integer"}
-    assert [inputs[name].must_be_given for name in ("path", "deep", "maybe")] == [False, True, False]
-
-
 def test_words_that_python_keeps_have_names_of_their_own():
     judge, scan = example().steps["judge"], example().steps["scan"]
     assert (judge.condition, judge.needs, judge.payload, judge.has("payload"), scan.has("payload")) == (

@@ -68,5 +68,10 @@ def test_a_misspelt_body_is_told_once():
     assert told(steps={"a": {"agnet": "b"}}) == {"steps.a.agnet": "unknown key. Did you mean `agent`?"}
 
 
+def test_keys_of_steps_within_steps_are_known_as_well():
+    within = {"do": {"b": {"agent": "c", "nedes": ["d"]}}}
+    assert told(steps={"a": within})["steps.a.do.b.nedes"] == "unknown key. Did you mean `needs`?"
+
+
 def test_a_flood_of_flaws_is_cut_off():
     assert len(read_shape({"name": "x", "steps": {f"s{n}": {"agent": "a", "zzz": 1} for n in range(5000)}})[1]) == 1000

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import msgspec
 
@@ -41,15 +41,15 @@ class CommandAgent:
     The payload comes as JSON on stdin. What the program writes to stdout is the answer: JSON where it is JSON, else text
     without the last line break. It runs in `cwd`, which counts from the playbook's folder (the default). It inherits the
     environment without AGENTICAL_…, then gets `env` and AGENTICAL_EXECUTION, _VISIT, _KEY and _IDEMPOTENCY_KEY. It leads
-    a process group; whatever still runs in it is ended with the task.
+    a process group; whatever still runs in it is ended
+    with the task, `grace` after it was asked to.
     """
 
-    target: str = ""
     folder: str = ""
     argv: tuple[str, ...] = ()
     cwd: str = ""
     env: dict[str, str] = field(default_factory=dict, repr=False, hash=False)
-    grace: float = GRACE
+    grace: Annotated[float, "seconds"] = GRACE
 
     async def __call__(self, payload: Any, context: TaskContext) -> Any:
         child = await self._start(context)
@@ -70,8 +70,6 @@ class CommandAgent:
         if not self.argv or not self.argv[0]:
             yield "argv is empty: give the program and its arguments, [PROGRAM, ARGUMENT, …]"
             return
-        if self.target:
-            yield f"a command has no {self.target!r}: give it as argv"
         if not self._directory.is_dir():
             yield f"cwd: there is no folder {self._directory}"
         elif shutil.which(self._program, path=self._path) is None:

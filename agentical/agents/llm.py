@@ -39,7 +39,6 @@ class LlmAgent:
     told why and asked once more. `tools` are Python functions (`python:MODULE.CALLABLE`) that the model may call.
     """
 
-    target: str = ""
     folder: str = ""
     model: str = ""
     base_url: str | None = None

@@ -7,7 +7,7 @@ streams through in bounded memory, and the journal holds none of its lines but o
 from __future__ import annotations
 
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from itertools import groupby
 from pathlib import Path
@@ -24,6 +24,7 @@ TIME = re.compile(
     r"|\[(?P<web>\d\d/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d):\d\d [+-]\d{4}\]"
 )
 MASKS = (
+    (re.compile(r'(?<=" )([1-5])\d\d(?= |$)'), r"\1xx"),  # a web server's status: its class says how bad it is
     (re.compile(r"\b[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\b"), "<id>"),
     (re.compile(r"(?<![\w.])\d{1,3}(\.\d{1,3}){3}(:\d+)?(?![\w.])"), "<ip>"),
     (re.compile(r"\b(0x[0-9a-fA-F]+|(?=[a-f]*\d)[0-9a-f]{12,})\b"), "<hex>"),
@@ -31,27 +32,27 @@ MASKS = (
     (re.compile(r"(?<![\w.:/-])[+-]?\d+([.,]\d+)*(?=$|[\s,;:)\]\"'%]|[kMG]?i?[Bs]\b|ms\b)"), "<num>"),
 )
 WORDS = {
-    "critical": "emerg|emergency|fatal|panic|crit|critical|alert",
-    "error": "err|error|severe|failure",
-    "warning": "warn|warning",
+    "critical": "emergency|emerg|fatal|panic|critical|crit|alert",
+    "error": "error|err|severe|failure",
+    "warning": "warning|warn",
     "info": "info|notice",
     "debug": "debug|trace|verbose",
 }
+LEVEL_OF = {word: level for level, words in WORDS.items() for word in words.split("|")}
+ANY = "|".join(WORDS.values())
 NAMED = re.compile(  # a level named as such: ERROR, [error], error:, level=error
-    "|".join(
-        rf"(?P<{level}>\b({words.upper()})\b|(?i:[\[<(]({words})[\]>)]|(?<![\w-])({words}):|\blevel=\"?({words})\b))"
-        for level, words in WORDS.items()
+    rf"\b({ANY.upper()})\b|(?i:[\[<(]({ANY})[\]>)]|(?<![\w-])({ANY}):|\blevel=\"?({ANY})\b)"
+)
+STATUS = re.compile(r'" ([45])\d\d(?= |$)')
+HINTS = [
+    (level, re.compile(rf"(?<![\w/.-])({words})(?![\w/-])", re.IGNORECASE))
+    for level, words in (
+        ("critical", r"kernel panic|out of memory|oom-kill|segfault|segmentation fault|core dumped|no space left"),
+        ("error", r"errors?|fail(ed|ure|s|ing)?|exceptions?|traceback|cannot|could not|unable to|refused|denied"),
+        ("error", r"corrupt(ed|ion)?|abort(ed|ing)?|broken pipe|unreachable|timed? ?-?out|crash(ed)?|reset by peer"),
+        ("warning", r"warn(ing)?|deprecated|retry(ing)?|slow|invalid|not found|missing|reject(ed)?|conflict|skipped"),
     )
-)
-HINTS = (
-    ("critical", r"kernel panic|out of memory|oom-kill|segfault|segmentation fault|core dumped|corrupt|no space left"),
-    ("error", r'" 5\d\d |errors?|fail(ed|ure|s|ing)?|exceptions?|traceback|cannot|could not|unable to|refused|denied'),
-    ("error", r"abort(ed|ing)?|broken pipe|unreachable|timed? ?-?out|timeout|crash(ed)?|reset by peer"),
-    (
-        "warning",
-        r'" 4\d\d |warn(ing)?|deprecated|retry(ing)?|slow|invalid|not found|missing|reject(ed)?|conflict|skipp?ed',
-    ),
-)
+]
 CATEGORIES = (
     ("memory", r"memory|oom|heap|swap"),
     ("disk", r"disk|no space|filesystem|i/o error|read-only|inode|ext4|xfs|quota"),
@@ -102,27 +103,32 @@ def mine(path: str, offset: int, size: int, first: int) -> dict[str, Any]:
     # drain3: He et al., "Drain: An Online Log Parsing Approach with Fixed Depth Tree", ICWS 2017.
     from drain3.drain import Drain
 
-    # Depth 5: the first two words must agree, so that `status installed X` is not `status unpacked X`.
-    drain = Drain(depth=5, sim_th=0.45, max_children=200)
-    found: dict[int, dict[str, Any]] = {}
-    sequence: list[int] = []
+    # Lines of different levels are never one template, however alike. Depth 5: the first two words must agree, so that
+    # `status installed X` is not `status unpacked X`.
+    drains = defaultdict[str, Drain](lambda: Drain(depth=5, sim_th=0.45, max_children=200))
+    clusters: dict[tuple[str, int], Any] = {}
+    found: dict[tuple[str, int], dict[str, Any]] = {}
+    sequence: list[tuple[str, int]] = []
     clock: list[list[Any]] = []
     for number, line in enumerate(_read(path, offset, size), first):
         stamp = TIME.search(line[:100])
         minute = next(filter(None, stamp.group("iso", "syslog", "web")), None) if stamp else None
         if minute and (not clock or clock[-1][1] != minute):
             clock.append([number, minute])
-        cluster, _ = drain.add_log_message(mask(TIME.sub("", line, count=1)))
-        entry = found.setdefault(cluster.cluster_id, {"count": 0, "first": number, "sample": line[:SHOWN]})
+        level = named_level(line) or ""
+        cluster, _ = drains[level].add_log_message(mask(TIME.sub("", line, count=1)))
+        place = (level, cluster.cluster_id)
+        clusters[place] = cluster
+        entry = found.setdefault(place, {"count": 0, "first": number, "sample": line[:SHOWN]})
         entry.update(count=entry["count"] + 1, last=number)
-        sequence.append(cluster.cluster_id)
-    texts = {cluster.cluster_id: cluster.get_template() for cluster in drain.clusters}
+        sequence.append(place)
+    numbers = {place: number for number, place in enumerate(found)}
     return {
         "first": first,
         "lines": len(sequence),
         "bytes": size,
-        "templates": [{"template": texts[number][:SHOWN], **found[number]} for number in sorted(found)],
-        "sequence": [[number - 1, len(list(run))] for number, run in groupby(sequence)],
+        "templates": [{"template": clusters[place].get_template()[:SHOWN], **found[place]} for place in found],
+        "sequence": [[numbers[place], len(list(run))] for place, run in groupby(sequence)],
         "clock": clock,
     }
 
@@ -159,16 +165,20 @@ def classify(payload: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def level_of(template: str, sample: str = "") -> str:
-    """How bad it is: the level named in it, or else what its words hint at."""
-    text = HARMLESS.sub("", f"{template}\n{sample}")
-    if named := NAMED.search(text):
-        return named.lastgroup or "info"
+    """How bad it is: the level named in the line, or else what its words hint at."""
+    if named := named_level(sample or template):
+        return named
     # The words of the template only: in the sample stand names of things too.
     words = HARMLESS.sub("", template)
-    for level, form in HINTS:
-        if re.search(rf"(?<![\w/.-])({form})(?![\w/-])", words, re.IGNORECASE):
-            return level
-    return "info"
+    return next((level for level, form in HINTS if form.search(words)), "info")
+
+
+def named_level(line: str) -> str | None:
+    """The level that a line names, or that a web server's status stands for."""
+    if named := NAMED.search(line[:200]):
+        return LEVEL_OF[named[named.lastindex or 0].lower()]
+    status = STATUS.search(line)
+    return status and {"4": "warning", "5": "error"}[status[1]]
 
 
 def category_of(template: str) -> str:

@@ -27,8 +27,7 @@ BUILTINS = frozenset(name for name in dir(builtins) if name.islower() and not na
     "aiter", "anext", "copyright", "credits", "exit", "help", "license", "quit",
 }  # fmt: skip
 BRANCHES = (ast.If, ast.For, ast.AsyncFor, ast.While, ast.ExceptHandler, ast.IfExp, ast.BoolOp, ast.comprehension)
-FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
-LEAVES = (ast.Return, ast.Raise, ast.Continue, ast.Break)
+FUNCTIONS, LEAVES = (ast.FunctionDef, ast.AsyncFunctionDef), (ast.Return, ast.Raise, ast.Continue, ast.Break)
 MUTABLE = (ast.List, ast.Dict, ast.Set, ast.ListComp, ast.DictComp, ast.SetComp)
 MUTABLE_CALLS = {"list", "dict", "set", "bytearray", "collections.defaultdict", "collections.deque"}
 UNSAFE_LOADS = {"pickle.load", "pickle.loads", "marshal.load", "marshal.loads", "shelve.open", "dill.loads"}

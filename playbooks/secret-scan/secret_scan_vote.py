@@ -57,7 +57,7 @@ def pattern(*, root: str, file: str, line: int, start: int, end: int, proof: str
 
 def _password_like(value: str) -> bool:
     kinds = sum(bool(re.search(form, value)) for form in (r"[a-z]", r"[A-Z]", r"\d", r"[^\w\s]"))
-    identifier = re.fullmatch(r"[A-Za-z_]+([._-][A-Za-z_]+)*", value)
+    identifier = re.fullmatch(r"[A-Za-z]+|[A-Za-z]+\d?([._-][A-Za-z]+\d?)+", value)
     return kinds >= 2 and not identifier and not REFERENCE.search(value)
 
 

@@ -108,7 +108,7 @@ class Adaptive:
         else:
             choice, why = best(names, tallies, self.objective)
         known = {name: msgspec.to_builtins(tallies[name]) for name in names if name in tallies}
-        reason = "; ".join([*reasons, why])
+        reason = why if self.pin is not None else "; ".join([*reasons, why])
         return {"choice": choice, "reason": reason, "features": seen.json(), "suited": names, "tallies": known}
 
     def _known(self, label: str, candidate: NamedStrategy) -> Candidate:

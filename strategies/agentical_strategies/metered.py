@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from typing import Any
 
+from agentical.errors import StrategyMisused
 from agentical.events import Tally
 from agentical.ports import Ask, Item, Member, Outcome, Team
-from agentical_strategies.notes import ask_one
 
 
 class Metered:
@@ -16,6 +17,7 @@ class Metered:
     def __init__(self, team: Team, record: dict[str, Any], spent: Tally) -> None:
         self._team, self._record, self.spent = team, record, spent
         self._peeked: Item | None = None
+        self._early: deque[Outcome] = deque()
 
     @property
     def members(self) -> Sequence[Member]:
@@ -42,7 +44,13 @@ class Metered:
         return True
 
     async def ask(self, member: str | None, payload: Any, *, key: str) -> Any:
-        return (await ask_one(self, Ask(member, payload, key))).unwrap()
+        """As the team's own, whose `ask` does not tell what it cost; what else comes meanwhile waits for `next`."""
+        self._team.start(Ask(member, payload, key))
+        while isinstance(outcome := await self._team.next(), Outcome):
+            if outcome.key == key:
+                return self._added(outcome).unwrap()
+            self._early.append(outcome)
+        raise StrategyMisused(f"{key} was asked, but no outcome came back")
 
     async def ask_each(self, asks: Iterable[Ask], *, at_most: int | None = None) -> AsyncIterator[Outcome]:
         async for outcome in self._team.ask_each(asks, at_most=at_most):
@@ -55,7 +63,7 @@ class Metered:
         if or_item and self._peeked is not None:
             item, self._peeked = self._peeked, None
             return item
-        got = await self._team.next(or_item=or_item)
+        got = self._early.popleft() if self._early else await self._team.next(or_item=or_item)
         return self._added(got) if isinstance(got, Outcome) else got
 
     async def items(self) -> AsyncIterator[Item]:

@@ -10,8 +10,7 @@ from agentical.ports import Ask, Outcome, Team
 
 def failure_of(outcome: Outcome) -> dict[str, Any]:
     """`{class, message}` of an outcome that failed."""
-    if outcome.failure is None:
-        raise ValueError(f"{outcome.key} did not fail")
+    assert outcome.failure is not None
     return {"class": outcome.failure.kind, "message": outcome.failure.message}
 
 

@@ -47,9 +47,11 @@ class Parallel:
     async def __call__(self, team: Team, payload: Any) -> Any:
         answers, errors, took = await self._hear(team, payload)
         order = [member.name for member in team.members]
+        answered = {name: answers[name] for name in order if name in answers}
         missing = [name for name in order if name not in answers]
-        team.record.update(rule=str(self.complete), answers=answers, failed=errors, missing=missing, took=took)
+        team.record.update(rule=str(self.complete), answered=list(answered), failed=errors, missing=missing, took=took)
         if not self.complete.met(len(answers), len(order)):
+            team.record["answers"] = answered
             raise incomplete("members", len(answers), len(order), str(self.complete))
         counted = self._counted(answers, order)
         team.record["counted"] = list(counted)

@@ -76,6 +76,7 @@ class ScatterGather:
         harvest, total = await self._harvest(team)
         self._note(team.record, harvest, total)
         if not self.complete.met(len(harvest.answers), harvest.taken if total is None else total):
+            team.record["answers"] = {f"item-{index}": harvest.answers[index] for index in sorted(harvest.answers)}
             raise incomplete("items", len(harvest.answers), total, str(self.complete))
         try:
             counted = self.complete.counted(harvest.answers, sorted(harvest.answers))

@@ -32,7 +32,7 @@ def test_the_walker_lists_python_files_sorted_and_skips_what_is_excluded(tmp_pat
 
 
 def test_a_folder_that_is_not_there_is_refused_with_what_to_do(tmp_path):
-    with pytest.raises(Invalid, match="no folder .*-i path="):
+    with pytest.raises(Invalid, match=r"no folder .*-i path="):
         audit.list_files(str(tmp_path / "none"))
 
 

@@ -107,7 +107,7 @@ async def test_an_outcome_that_needs_an_edge_is_no_success(team):
 async def test_a_pin_decides_at_once(team):
     made = team({"a": 1}, sums={"adaptive/any/parallel": Tally(9, 0)})
     assert await chosen(Adaptive(candidates=PAIR, pin="parallel"), made) == "parallel"
-    assert made.record["reason"].endswith("pinned")
+    assert made.record["reason"] == "pinned"
 
 
 async def test_a_pin_that_does_not_fit_the_team_fails_the_step(team):
@@ -145,6 +145,18 @@ async def test_a_candidate_of_ones_own_may_use_all_of_a_team(team, after):
     )
     assert await Adaptive(candidates=(NamedStrategy("own", Own()),))(made, "p") == ["A", [2, 3], {}, None, 3.0]
     assert made.added == [("own", Tally(1)), ("adaptive/any/own", Tally(1, 1, 3.0, 2.0))]
+
+
+async def test_asking_one_member_loses_nothing_of_what_else_is_under_way(team, after):
+    class Own:
+        async def __call__(self, team, payload):
+            team.start(Ask("quick", None, "quick"))
+            slow = await team.ask("slow", None, key="slow")
+            return [slow, (await team.next()).answer, await team.next()]
+
+    made = team({"quick": after(1, "Q"), "slow": after(2, "S")}, costs={"quick": 1.0, "slow": 2.0})
+    assert await Adaptive(candidates=(NamedStrategy("own", Own()),))(made, None) == ["S", "Q", None]
+    assert made.added[0][1].cost == 3.0
 
 
 def features(**more):

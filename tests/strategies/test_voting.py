@@ -1,6 +1,7 @@
 """Voting: the laws that each rule must keep, and known elections."""
 
 from collections import Counter
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -75,7 +76,7 @@ def test_what_everybody_wants_is_agreed_by_every_rule(rule, ranking, voters):
 @given(ballots)
 def test_a_stricter_rule_agrees_only_on_what_a_milder_one_agrees_on(cast):
     chain = [elect(rule, cast) for rule in ("unanimous", "supermajority(2/3)", "majority", "plurality")]
-    for strict, mild in zip(chain, chain[1:], strict=False):
+    for strict, mild in pairwise(chain):
         if strict.result == "agreed":
             assert mild.result == "agreed"
             assert mild.leaders == strict.leaders
