@@ -58,9 +58,8 @@ class Coordinator:
             floor.stop()
             raise
         floor.cancel_rest()
-        if isinstance(ended, ev.StepCompleted):
-            for name, add in floor.tallied:
-                self._recorder.tally(name, add)
+        for name, add in floor.tallied:
+            self._recorder.tally(name, add)
         self._recorder.note(ended)
 
     async def _in_time(self, step: Step, visit: Visit, floor: Floor, team: VisitTeam) -> ev.Event:

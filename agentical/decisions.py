@@ -269,7 +269,7 @@ def frame(template: Template, scope: Mapping[str, Any]) -> dict[str, Any]:
             continue
         value: Any = scope
         for name in path:
-            if not isinstance(value, Mapping | StepView):
+            if not isinstance(value, Mapping):
                 break
             try:
                 value = value[name]

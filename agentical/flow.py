@@ -121,8 +121,20 @@ class Ancestry:
                     bits |= self._before[one] | 1 << one
             self._before[number] = bits
 
-    def same_loop(self, one: int, other: int) -> bool:
-        return self._loop[one] == self._loop[other]
+    def loops_of(self, steps: Sequence[int]) -> int:
+        """The loops of these steps, as a bit set for `elsewhere` and `leads_to`."""
+        bits = 0
+        for step in steps:
+            bits |= 1 << self._loop[step]
+        return bits
+
+    def elsewhere(self, loops: int, step: int) -> int:
+        """Without the loop of this step."""
+        return loops & ~(1 << self._loop[step])
+
+    def leads_to(self, loops: int, step: int) -> bool:
+        """Whether the step comes after one of these loops."""
+        return bool(self._before[self._loop[step]] & loops)
 
     def comes_before(self, one: int, other: int) -> bool:
         """Whether `other` comes after `one`; in one loop, both."""

@@ -47,11 +47,12 @@ def check_order(mistakes: Mistakes, steps: Sequence[Placed], readings: Sequence[
         for name in placed.step.writes or ():
             if name in writers:
                 writers[name].append(index)
+    loops = {name: ancestry.loops_of(its) for name, its in writers.items()}
     for index, reading in enumerate(readings):
         for name, path in reading.state.items():
-            others = [one for one in writers.get(name, ()) if not ancestry.same_loop(one, index)]
-            if others and not any(ancestry.comes_before(one, index) for one in others):
-                names = ", ".join(steps[one].id for one in others[:5])
+            others = ancestry.elsewhere(loops.get(name, 0), index)
+            if others and not ancestry.leads_to(others, index):
+                names = ", ".join(steps[one].id for one in writers[name] if one != index)
                 message = f"reads state.{name}, but comes after none of the steps that write it: {names}."
                 mistakes.add(path, message, "Add `needs`.")
     for name, key in state.items():

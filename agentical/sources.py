@@ -145,7 +145,24 @@ class SourceItems:
         await self._recorder.record(ev.ItemsEnded(visit, self._visit.taken))
 
 
-NO_ITEMS = ListedItems([], lambda _, value: value)
-"""For a step without for-each: nothing to take."""
+class NoItems:
+    """For a step without for-each: nothing to take."""
+
+    count = None
+
+    def take(self, before: int | None) -> Item | None:
+        return None
+
+    def want(self) -> bool:
+        return False
+
+    def raise_error(self) -> None:
+        """Nothing can fail."""
+
+    def close(self) -> None:
+        """Nothing runs."""
+
+
+NO_ITEMS = NoItems()
 
 

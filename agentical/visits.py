@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -48,7 +48,7 @@ class Due:
     skip: str | None = None
 
 
-class StepView:
+class StepView(Mapping[str, Any]):
     """How a step stands, as expressions see it: output, status, outcome, error, record (decoded when read)."""
 
     __slots__ = ("_decoded", "arrivals", "closed", "completed", "error", "failed", "left", "outcome", "output_raw",
@@ -78,6 +78,12 @@ class StepView:
         if name in ("status", "outcome"):
             return getattr(self, name)
         raise KeyError(name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(("output", "status", "outcome", "error", "record"))
+
+    def __len__(self) -> int:
+        return 5
 
     def end(self, status: str, output: Raw = NULL, record: Raw | UnsetType = UNSET) -> None:
         self.status, self.output_raw, self.record_raw, self.error, self.outcome = status, output, record, None, None

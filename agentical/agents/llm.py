@@ -39,6 +39,9 @@ class LlmAgent:
     told why and asked once more. `tools` are Python functions (`python:MODULE.CALLABLE`) that the model may call.
     """
 
+    repairs: ClassVar[bool] = True
+    """It asks the model once more itself, with what was wrong."""
+
     folder: str = ""
     model: str = ""
     base_url: str | None = None
