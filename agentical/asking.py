@@ -61,8 +61,8 @@ class _Attempt:
     load: Load
     asked: Asked
     number: int
-    took: float
-    usage: Usage
+    took: float = 0.0
+    usage: Usage = NOTHING_USED
     answer: bytes | None = None
     edge: str | None = None
     failure: Failure | None = None
@@ -165,6 +165,7 @@ class Asking:
             await anyio.sleep(max(0.0, seconds))
 
     async def _once(self, task: Task, members: tuple[str, ...], number: int) -> _Attempt:
+        """One attempt, by whoever has room first."""
         load = task.load = await self.seats.sit(self.seats.loads(members))
         asked = self.seats.asked(load)
         began, ok = self._clock.monotonic(), False
@@ -174,24 +175,24 @@ class Asking:
             await self.seats.take_slot(asked)
             try:
                 began = self._clock.monotonic()
+                if number == 1 and task.key not in task.visit.asked:
+                    self._budget.charge()
                 attempt = await self._call(task, asked, load, number)
                 ok = attempt.failure is None
-                return attempt
             finally:
                 self.seats.free_slot(asked)
         finally:
-            self.seats.leave(load, self._clock.monotonic() - began, failed=not ok)
+            took = self._clock.monotonic() - began
+            self.seats.leave(load, took, failed=not ok)
+        attempt.took = took
+        return attempt
 
     async def _call(self, task: Task, asked: Asked, load: Load, number: int) -> _Attempt:
         event = ev.TaskAsked(task.visit_id, task.key, load.name, task.sha256, number)
-        began = self._clock.monotonic()
-        context = self.context(task.visit_id, task.key, asked, load.name, number)
+        context = task.context = self.context(task.visit_id, task.key, asked, load.name, number)
         if task.schema is not None:
             context.schema = task.schema
-        task.context = context
-        attempt = _Attempt(load, asked, number, 0.0, context.usage)
-        if number == 1 and task.key not in task.visit.asked:
-            self._budget.charge()
+        attempt = _Attempt(load, asked, number)
         try:
             if asked.spec.on_uncertain == "ask-again" or asked.spec.idempotent:
                 self._recorder.note(event)
@@ -202,34 +203,33 @@ class Asking:
             raise
         except Exception as error:
             attempt.failure, attempt.retry_after = self._redaction.failure(classify(error)), retry_after(error)
-        attempt.took = self._clock.monotonic() - began
         attempt.usage = context.usage + Usage(cost=asked.spec.cost) if asked.spec.cost else context.usage
         return attempt
 
     async def _answer(self, task: Task, asked: Asked, context: TaskContext) -> tuple[bytes, str | None]:
         """The answer's bytes and its edge. An answer that does not meet its schema is asked for once more."""
-        answer, edge = await self._run(asked, task, context)
+        answer, edge = await self._run(task, asked, context)
         if context.schema is None:
             return answer, edge
         wrong = mismatch(context.schema, loads(answer))
         if wrong is not None and not getattr(asked.run, "repairs", False):
             context.repair = wrong
-            answer, edge = await self._run(asked, task, context)
+            answer, edge = await self._run(task, asked, context)
             wrong = mismatch(context.schema, loads(answer))
         if wrong is not None:
             raise AnswerInvalid(f"its answer is not what `output` declares: {wrong}")
         return answer, edge
 
-    async def _run(self, asked: Asked, task: Task, context: TaskContext) -> tuple[bytes, str | None]:
-        executor = self._executors[asked.runs_in]
-        if asked.spec.timeout is None:
+    async def _run(self, task: Task, asked: Asked, context: TaskContext) -> tuple[bytes, str | None]:
+        executor, timeout = self._executors[asked.runs_in], asked.spec.timeout
+        if timeout is None:
             value = await executor.run(asked.run, loads(task.payload), context)
         else:
-            context.deadline = self._clock.monotonic() + asked.spec.timeout
-            with anyio.move_on_after(asked.spec.timeout) as scope:
+            context.deadline = self._clock.monotonic() + timeout
+            with anyio.move_on_after(timeout) as scope:
                 value = await executor.run(asked.run, loads(task.payload), context)
             if scope.cancelled_caught:
-                raise TimedOut(f"no answer within {asked.spec.timeout:g} s")
+                raise TimedOut(f"no answer within {timeout:g} s")
         edge = None
         if isinstance(value, Edge):
             value, edge = value.value, value.outcome

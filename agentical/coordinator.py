@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from typing import Any
 
 import anyio
@@ -10,12 +10,12 @@ from msgspec import UNSET, Raw, UnsetType
 
 from agentical import events as ev
 from agentical.agents.failures import classify
-from agentical.asking import Asks
+from agentical.asking import Asks, Task
 from agentical.decisions import Decisions
 from agentical.errors import BudgetExceeded, StepFailed, StoreError, TaskFailed
 from agentical.events import Failure, Tally
 from agentical.graph import Step
-from agentical.jsonvalues import encode, loads
+from agentical.jsonvalues import digest, encode, loads
 from agentical.ports import Edge, Recorder, Strategy
 from agentical.schemas import mismatch
 from agentical.sources import NO_ITEMS, Items, ListedItems, SourceItems
@@ -24,6 +24,7 @@ from agentical.visits import Visit
 
 THE_ASK = "ask"
 """The key of the one task of a step that asks one agent once."""
+Work = Callable[[Step, Visit], Coroutine[Any, Any, ev.Event]]
 
 
 class Coordinator:
@@ -45,51 +46,73 @@ class Coordinator:
         """Run a visit to its end and note how it ended. Raises StoreError and BudgetExceeded: the execution's matter."""
         step = self._decisions.progress.by_id[visit.started.step]
         if step.body in ("set", "end"):
-            self._note_completed(step, visit, None, Raw(b"null"))
-            return
-        floor = self._floor(step, visit)
+            ended = self._decisions.completed(step, visit.started.visit, None, Raw(b"null"))
+        elif step.strategy is None:
+            ended = await self._in_time(step, visit, self._ask_once, {})
+        else:
+            ended = await self._run_team(step, visit)
+        self._recorder.note(ended)
+
+    async def _run_team(self, step: Step, visit: Visit) -> ev.Event:
+        floor = Floor(
+            visit, self._asking, self._recorder, self._start_soon, self._items(step, visit),
+            self._decisions.progress.receipt, self._read_tallies,
+            extra=self._asking.seats.members(step.helpers), retry=step.retry or None,
+        )  # fmt: skip
         team = VisitTeam(floor, self._asking.seats.members(step.members))
+
+        async def coordinate(step: Step, visit: Visit) -> ev.Event:
+            return self._completed(step, visit, team, await self._strategies[step.index](team, loads(visit.started.payload)))
+
         try:
-            if step.timeout is None:
-                ended = await self._coordinate(step, visit, floor, team)
-            else:
-                ended = await self._in_time(step, visit, floor, team)
+            ended = await self._in_time(step, visit, coordinate, team.record)
         except BaseException:
             floor.stop()
             raise
         floor.cancel_rest()
         for name, add in floor.tallied:
             self._recorder.tally(name, add)
-        self._recorder.note(ended)
-
-    async def _in_time(self, step: Step, visit: Visit, floor: Floor, team: VisitTeam) -> ev.Event:
-        with anyio.move_on_after(_time_left(step, floor)) as scope:
-            ended = await self._coordinate(step, visit, floor, team)
-        if scope.cancelled_caught:
-            message = f"step {step.id} did not end within {step.timeout:g} s"
-            return self._failed(step, visit, team, Failure("exhausted", message, "TIMEOUT"), "timeout")
         return ended
 
-    async def _coordinate(self, step: Step, visit: Visit, floor: Floor, team: VisitTeam) -> ev.Event:
+    async def _in_time(self, step: Step, visit: Visit, work: Work, record: dict[str, Any]) -> ev.Event:
+        if step.timeout is None:
+            return await self._in_words(step, visit, work, record)
+        with anyio.move_on_after(_time_left(step.timeout, visit)) as scope:
+            ended = await self._in_words(step, visit, work, record)
+        if scope.cancelled_caught:
+            message = f"step {step.id} did not end within {step.timeout:g} s"
+            return self._failed(step, visit, record, Failure("exhausted", message, "TIMEOUT"), "timeout")
+        return ended
+
+    async def _in_words(self, step: Step, visit: Visit, work: Work, record: dict[str, Any]) -> ev.Event:
+        """What the work comes to; its exceptions as the step's failure."""
         try:
-            if step.strategy is None:
-                return await self._ask_once(step, visit, floor, team)
-            result = await self._strategies[step.index](team, loads(visit.started.payload))
-            return self._completed(step, visit, team, result)
+            return await work(step, visit)
         except (StoreError, BudgetExceeded):
             raise
         except TaskFailed as error:
             failure = Failure(error.failure_class, str(error), error.failure_code)
-            return self._failed(step, visit, team, failure, "timeout" if error.failure_code == "TIMEOUT" else "error")
+            return self._failed(step, visit, record, failure, "timeout" if error.failure_code == "TIMEOUT" else "error")
         except StepFailed as error:
-            return self._failed(step, visit, team, Failure(error.failure_class, str(error), error.failure_code), "error")
+            return self._failed(step, visit, record, Failure(error.failure_class, str(error), error.failure_code))
         except Exception as error:
-            return self._failed(step, visit, team, classify(error), "error")
+            return self._failed(step, visit, record, classify(error))
 
-    async def _ask_once(self, step: Step, visit: Visit, floor: Floor, team: VisitTeam) -> ev.Event:
-        """A step of one agent: the answer is the output, kept once."""
-        await team.ask(None, loads(visit.started.payload), key=THE_ASK)
-        _, _, event = visit.outcomes[THE_ASK]
+    async def _ask_once(self, step: Step, visit: Visit) -> ev.Event:
+        """A step of one agent needs no team: the visit's payload is the task's, the answer the output, kept once."""
+        found = visit.outcomes.get(THE_ASK)
+        if found is None:
+            payload = bytes(visit.started.payload)
+            await self._asking.ask(
+                Task(visit, THE_ASK, step.members, payload, digest(payload), step.retry or None, step.output)
+            )
+            found = visit.outcomes[THE_ASK]
+        else:
+            self._decisions.progress.receipt.from_record += 1
+        event = found[2]
+        if isinstance(event, ev.TaskFailed):
+            failure = event.failure
+            raise TaskFailed(THE_ASK, event.member, failure.kind, failure.message, failure.code)
         assert isinstance(event, ev.TaskAnswered)
         output = loads(event.answer) if step.writes or step.routes else None
         return self._decisions.completed(
@@ -104,29 +127,13 @@ class Coordinator:
         if step.output is not None and (wrong := mismatch(step.output, loads(raw))) is not None:
             raise StepFailed(f"the output is not what `output` declares: {wrong}", code="OUTPUT_INVALID", failure_class="invalid")
         return self._decisions.completed(
-            step, visit.started.visit, loads(raw), raw, outcome=outcome, required=required, record=_record(team)
+            step, visit.started.visit, loads(raw), raw, outcome=outcome, required=required, record=_raw(team.record)
         )
 
-    def _failed(self, step: Step, visit: Visit, team: VisitTeam, failure: Failure, outcome: str) -> ev.StepFailed:
-        return self._decisions.failed(step, visit.started.visit, failure, outcome, _record(team))
-
-    def _note_completed(self, step: Step, visit: Visit, output: Any, raw: Raw) -> None:
-        self._recorder.note(self._decisions.completed(step, visit.started.visit, output, raw))
-
-    def _floor(self, step: Step, visit: Visit) -> Floor:
-        single = step.strategy is None
-        return Floor(
-            visit,
-            self._asking,
-            self._recorder,
-            self._start_soon,
-            self._items(step, visit),
-            self._decisions.progress.receipt,
-            self._read_tallies,
-            extra=self._asking.seats.members(step.helpers),
-            retry=step.retry or None,
-            schema=step.output if single else None,
-        )
+    def _failed(
+        self, step: Step, visit: Visit, record: dict[str, Any], failure: Failure, outcome: str = "error"
+    ) -> ev.StepFailed:
+        return self._decisions.failed(step, visit.started.visit, failure, outcome, _raw(record))
 
     def _items(self, step: Step, visit: Visit) -> Items:
         if step.source is None and step.for_each is None:
@@ -144,14 +151,11 @@ class Coordinator:
         return SourceItems(visit, asked, context, self._recorder, shape, self._start_soon)
 
 
-def _time_left(step: Step, floor: Floor) -> float:
+def _time_left(timeout: float, visit: Visit) -> float:
     """Seconds of the step's timeout that the record has not used yet; time in which no process ran does not count."""
-    recorded = [at for _, at, _ in floor.visit.outcomes.values()]
-    used = max(recorded) - floor.visit.at if recorded else 0.0
-    return max(0.0, (step.timeout or 0.0) - used)
+    recorded = [at for _, at, _ in visit.outcomes.values()]
+    return max(0.0, timeout - (max(recorded) - visit.at if recorded else 0.0))
 
 
-def _record(team: VisitTeam) -> Raw | UnsetType:
-    return Raw(encode(team.record)) if team.record else UNSET
-
-
+def _raw(record: dict[str, Any]) -> Raw | UnsetType:
+    return Raw(encode(record)) if record else UNSET

@@ -44,16 +44,17 @@ class Prepared:
         return self._bytes
 
 
-def of_playbook(path: Path, inputs: Mapping[str, Any]) -> Prepared:
-    """A playbook file. Raises PlaybookInvalid, and CallInvalid for inputs."""
+def of_playbook(path: Path, inputs: Mapping[str, Any] | Callable[[Graph], Mapping[str, Any]]) -> Prepared:
+    """A playbook file with its inputs, or with what gives them. Raises PlaybookInvalid, and CallInvalid for inputs."""
     from agentical.compile import compile_playbook
     from agentical.inputs import check_inputs
     from agentical.parser import read
 
     parsed = read(path)
     graph = compile_playbook(parsed)
-    checked = check_inputs(graph, inputs)
-    return Prepared(graph.name, graph, parsed.text, checked, str(path.resolve().parent), given=bool(inputs))
+    given = inputs(graph) if callable(inputs) else inputs
+    checked = check_inputs(graph, given)
+    return Prepared(graph.name, graph, parsed.text, checked, str(path.resolve().parent), given=bool(given))
 
 
 def of_team(

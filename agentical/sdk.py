@@ -82,7 +82,7 @@ class Agentical:
 
     async def run(
         self,
-        what: str | Path | Strategy | Callable[..., Any],
+        what: str | Path | Prepared | Strategy | Callable[..., Any],
         inputs: Mapping[str, Any] | None = None,
         *,
         id: str | None = None,
@@ -92,20 +92,22 @@ class Agentical:
         fakes: Mapping[str, Agent] | None = None,
         **options: Any,
     ) -> Run:
-        """Run a playbook (a path) with `inputs`; or a strategy (a name of an installed one, or any strategy function)
-        over a `team` of callables with `payload`, `for_each` items and the strategy's `options`.
+        """Run a playbook (a path) with `inputs`, or one that is `Prepared`; or a strategy (a name of an installed one, or
+        any strategy function) over a `team` of callables with `payload`, `for_each` items and the strategy's `options`.
 
         With an `id` that has begun already it attaches or resumes instead of starting twice; what it began with holds.
         Returns when it has ended. Raises PlaybookInvalid, CallInvalid, StoreError and its kin; an execution that
         fails does not raise: see `Run.status`, or call `Run.unwrap()`.
         """
-        if team:
+        if isinstance(what, Prepared):
+            prepared = what
+        elif team:
             prepared = of_team(what, team, payload, for_each, options)
         elif isinstance(what, (str, Path)):
             prepared = of_playbook(Path(what), inputs or {})
         else:
             raise CallInvalid("a strategy needs a team: run(strategy, team=[…])")
-        prepared.fakes = dict(fakes or {})
+        prepared.fakes = {**prepared.fakes, **(fakes or {})}
         async with self._gate:
             return await self._run(id or f"{prepared.name}-{self._clock.new_id()}", prepared, None)
 

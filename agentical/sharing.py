@@ -52,7 +52,7 @@ def check_order(mistakes: Mistakes, steps: Sequence[Placed], readings: Sequence[
         for name, path in reading.state.items():
             others = ancestry.elsewhere(loops.get(name, 0), index)
             if others and not ancestry.leads_to(others, index):
-                names = ", ".join(steps[one].id for one in writers[name] if one != index)
+                names = _some([steps[one].id for one in writers[name] if one != index])
                 message = f"reads state.{name}, but comes after none of the steps that write it: {names}."
                 mistakes.add(path, message, "Add `needs`.")
     for name, key in state.items():
@@ -79,6 +79,10 @@ def _check_literal(mistakes: Mistakes, path: tuple[str | int, ...], key: StateKe
         key.type is not None and value is not None and key.merge not in ("append", "union") and not _is(key.type, value)
     ):
         mistakes.add(path, f"is declared as {key.type}, and this is none.")
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
 
 
 def _is(kind: str, value: Any) -> bool:

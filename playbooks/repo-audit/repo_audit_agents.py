@@ -15,13 +15,16 @@ WORST_FILES, SHOWN = 10, 200
 
 
 def list_files(path: str, exclude: Sequence[str] = ()) -> dict[str, Any]:
-    """Agent: every Python file under `path` (links aside), sorted, as `{root, files}`; `exclude` names folders."""
+    """Agent: every Python file under `path`, sorted, as `{root, files}`; without links, and virtual environments below.
+
+    `exclude` names folders to leave out.
+    """
     root = Path(path).expanduser()
     if not root.is_dir():
         raise Invalid(f"there is no folder {path!r}. Give one: -i path=FOLDER")
     files: list[str] = []
     for folder, folders, names in os.walk(root):
-        folders[:] = sorted(name for name in folders if name not in exclude)
+        folders[:] = [name for name in folders if name not in exclude and not Path(folder, name, "pyvenv.cfg").exists()]
         found = (Path(folder, name) for name in names if name.endswith((".py", ".pyi")))
         files += [file.relative_to(root).as_posix() for file in found if not file.is_symlink()]
     return {"root": str(root.resolve()), "files": sorted(map(_named, files))}

@@ -14,7 +14,7 @@ from typing import Any
 
 from agentical.errors import Invalid
 
-SKIPPED = {".git", ".hg", ".svn", ".tox", ".venv", "venv", "node_modules", "__pycache__", ".mypy_cache", ".ruff_cache"}
+SKIPPED = {".git", ".hg", ".svn", ".tox", "node_modules", "__pycache__", ".mypy_cache", ".ruff_cache"}
 SOURCE = re.compile(r"\.(pyi?|jsx?|tsx?|go|rs|java|kt|c|h|cc|cpp|hpp|cs|rb|php|swift|scala|sh)", re.IGNORECASE)
 LARGE, LONG, TEXT = 5_000_000, 1_000, 2_000_000
 MARKS = re.compile(rb"\b(TODO|FIXME|XXX|HACK)\b")
@@ -53,7 +53,8 @@ def _root(path: str) -> Path:
 def _files(root: Path) -> Iterator[tuple[str, Path]]:
     """Every file below, links aside, sorted, with its name from the root."""
     for folder, folders, names in os.walk(root):
-        folders[:] = sorted(name for name in folders if name not in SKIPPED)
+        kept = (name for name in folders if name not in SKIPPED and not Path(folder, name, "pyvenv.cfg").exists())
+        folders[:] = sorted(kept)
         for name in sorted(names):
             file = Path(folder, name)
             if file.is_file() and not file.is_symlink():

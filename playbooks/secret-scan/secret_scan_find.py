@@ -73,7 +73,7 @@ def collect(path: str, exclude: Sequence[str] = (), limit: int = 500) -> dict[st
 def _names(root: Path, exclude: Sequence[str]) -> Iterator[str]:
     names: list[str] = []
     for folder, folders, files in os.walk(root):
-        folders[:] = [name for name in folders if name not in exclude]
+        folders[:] = [name for name in folders if name not in exclude and not Path(folder, name, "pyvenv.cfg").exists()]
         names += [
             Path(folder, name).relative_to(root).as_posix() for name in files if not Path(folder, name).is_symlink()
         ]

@@ -23,11 +23,11 @@ def scan_of(file: str, *severities: str, lines: int = 100) -> dict:
 
 
 def test_the_walker_lists_python_files_sorted_and_skips_what_is_excluded(tmp_path):
-    for name in ("b.py", "a.py", "a.txt", "venv/c.py", "d/e.py", "d/f.pyi"):
+    for name in ("b.py", "a.py", "a.txt", "out/c.py", "d/e.py", "env/pyvenv.cfg", "env/x.py", "d/f.pyi"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
     (tmp_path / "link.py").symlink_to(tmp_path / "a.py")
-    found = audit.list_files(str(tmp_path), ["venv"])
+    found = audit.list_files(str(tmp_path), ["out"])
     assert found == {"root": str(tmp_path), "files": ["a.py", "b.py", "d/e.py", "d/f.pyi"]}
 
 

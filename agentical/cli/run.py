@@ -1,0 +1,55 @@
+"""run, resume, replay: commands that go through an execution."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from agentical.cli.options import AsJson, ExecutionId, PlaybookFile, Quiet, Store
+
+
+def run(
+    playbook: PlaybookFile,
+    given: Annotated[
+        list[str] | None,
+        typer.Option("--input", "-i", metavar="KEY=VALUE", help="An input; JSON, unless it is declared as a string. Repeat it."),
+    ] = None,
+    inputs: Annotated[str | None, typer.Option(metavar="FILE", help="Inputs as JSON or YAML; - is stdin.")] = None,
+    id: Annotated[str | None, typer.Option(help="The execution's id. One that has begun is resumed or attached to.")] = None,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+    store: Store = None,
+) -> None:
+    """Run a playbook; its outputs are printed as one JSON object.
+
+    Exit status: 0 completed, 1 failed, 2 the playbook or the call is wrong, 3 paused, 4 cancelled, 130 interrupted.
+    With --json: {id, status, outputs, error, receipt}. Ctrl-C leaves an execution that `agentical resume ID` goes on with.
+    """
+    from agentical.cli.executing import Manner, awaited, run_playbook
+
+    raise typer.Exit(awaited(run_playbook, playbook, given or [], inputs, id, Manner(store, as_json, quiet)))
+
+
+def resume(
+    id: ExecutionId,
+    accept_code: Annotated[bool, typer.Option("--accept-code", help="Go on although a strategy's code has changed.")] = False,
+    accept_crash_loop: Annotated[
+        bool, typer.Option("--accept-crash-loop", help="Go on although it has ended its process three times.")
+    ] = False,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+    store: Store = None,
+) -> None:
+    """Go on with an execution that was interrupted; what was answered is not asked again. Prints what `run` prints."""
+    from agentical.cli.executing import Manner, awaited, resume_execution
+
+    manner = Manner(store, as_json, quiet)
+    raise typer.Exit(awaited(resume_execution, id, accept_code, accept_crash_loop, manner))
+
+
+def replay(id: ExecutionId, as_json: AsJson = False, store: Store = None) -> None:
+    """Run an execution again from its journal, asking nobody: does everything come out as it is recorded?"""
+    from agentical.cli.executing import awaited, replay_execution
+
+    raise typer.Exit(awaited(replay_execution, id, as_json, store))
