@@ -155,7 +155,13 @@ class Asking:
             counts[kind] = counts.get(kind, 0) + 1
             await self._recorder.record(
                 ev.TaskRetried(
-                    task.visit_id, task.key, attempt.load.name, attempt.failure, number, self._clock.now() + wait, attempt.usage
+                    task.visit_id,
+                    task.key,
+                    attempt.load.name,
+                    attempt.failure,
+                    number,
+                    self._clock.now() + wait,
+                    attempt.usage,
                 )
             )
             await self._wait(wait)
@@ -257,4 +263,3 @@ def _encoded(value: Any) -> bytes:
         return encode(value)
     except (TypeError, ValueError, OverflowError, RecursionError, msgspec.MsgspecError) as error:
         raise AnswerInvalid(f"its answer is not a JSON value: {error}") from None
-

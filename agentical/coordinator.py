@@ -62,7 +62,9 @@ class Coordinator:
         team = VisitTeam(floor, self._asking.seats.members(step.members))
 
         async def coordinate(step: Step, visit: Visit) -> ev.Event:
-            return self._completed(step, visit, team, await self._strategies[step.index](team, loads(visit.started.payload)))
+            return self._completed(
+                step, visit, team, await self._strategies[step.index](team, loads(visit.started.payload))
+            )
 
         try:
             ended = await self._in_time(step, visit, coordinate, team.record)
@@ -125,7 +127,9 @@ class Coordinator:
             result, outcome, required = result.value, result.outcome, result.required
         raw = Raw(encode(result))
         if step.output is not None and (wrong := mismatch(step.output, loads(raw))) is not None:
-            raise StepFailed(f"the output is not what `output` declares: {wrong}", code="OUTPUT_INVALID", failure_class="invalid")
+            raise StepFailed(
+                f"the output is not what `output` declares: {wrong}", code="OUTPUT_INVALID", failure_class="invalid"
+            )
         return self._decisions.completed(
             step, visit.started.visit, loads(raw), raw, outcome=outcome, required=required, record=_raw(team.record)
         )

@@ -149,7 +149,9 @@ class Decisions:
             return ev.ExecutionFailed(failure, step)
         waiting = [step.id for step, view in zip(progress.graph.steps, progress.views, strict=True) if not view.closed]
         if waiting and progress.ending is None:
-            return ev.ExecutionFailed(Failure("bug", f"nothing can start, yet these wait: {', '.join(waiting)}", "STUCK"))
+            return ev.ExecutionFailed(
+                Failure("bug", f"nothing can start, yet these wait: {', '.join(waiting)}", "STUCK")
+            )
         try:
             return ev.ExecutionCompleted(Raw(encode(self.outputs())))
         except (AgenticalError, TypeError, ValueError) as error:
@@ -226,7 +228,9 @@ class Decisions:
                 return route.to
         names = {route.on for route in step.routes if route.on is not None}
         if final and (names - RESERVED_OUTCOMES or any(route.condition for route in step.routes)):
-            raise _NoBranch(f"step {step.id} ended with the outcome {outcome!r}; its `next` knows {sorted(names)}, no else")
+            raise _NoBranch(
+                f"step {step.id} ended with the outcome {outcome!r}; its `next` knows {sorted(names)}, no else"
+            )
         return None
 
     def _fits(self, route: Route, outcome: str | None, scope: Mapping[str, Any] | None) -> bool:

@@ -174,7 +174,11 @@ async def take_up(
             if visit.resumed >= CRASHES:
                 raise CrashLoop(visit.started.visit)
     known = {**progress.started.plugins, **progress.accepted}
-    now = dict(codes[step.index] for visit in progress.open.values() if (step := progress.by_id[visit.started.step]).index in codes)
+    now = dict(
+        codes[step.index]
+        for visit in progress.open.values()
+        if (step := progress.by_id[visit.started.step]).index in codes
+    )
     changed = {name: code for name, code in now.items() if known.get(name, code) != code}
     if changed and not accept_code:
         raise CodeChanged(execution.id, sorted(changed))

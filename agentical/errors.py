@@ -273,4 +273,6 @@ class ExecutionOwned(StoreError):
 
     def __init__(self, execution: str, owner: str) -> None:
         self.execution, self.owner = execution, owner
-        super().__init__(f"{execution} is being run by {owner}. Follow it with `agentical events {execution} --follow`.")
+        super().__init__(
+            f"{execution} is being run by {owner}. Follow it with `agentical events {execution} --follow`."
+        )

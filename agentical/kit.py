@@ -40,7 +40,12 @@ def make_kit(
     own_strategy: Strategy | None,
 ) -> Kit:
     """Everything the graph names. Raises PluginUnknown, and CallInvalid for missing secrets or functions."""
-    wanted = {name for id, spec in graph.agents.items() if id not in fakes for name in secrets.names([spec.options, spec.target])}
+    wanted = {
+        name
+        for id, spec in graph.agents.items()
+        if id not in fakes
+        for name in secrets.names([spec.options, spec.target])
+    }
     values = secrets.resolve({name: graph.secrets[name] for name in sorted(wanted)})
     agents = {id: (spec, fakes.get(id) or _agent(spec, folder, values, functions)) for id, spec in graph.agents.items()}
     strategies, codes = make_strategies(graph, own_strategy)
@@ -64,7 +69,9 @@ def make_strategies(
     return strategies, codes
 
 
-def _agent(spec: AgentSpec, folder: str, values: Mapping[str, str], functions: Mapping[str, Callable[..., Any]]) -> Agent:
+def _agent(
+    spec: AgentSpec, folder: str, values: Mapping[str, str], functions: Mapping[str, Callable[..., Any]]
+) -> Agent:
     if spec.kind == FUNCTION:
         if spec.id not in functions:
             raise CallInvalid(

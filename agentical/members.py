@@ -178,4 +178,3 @@ class Seats:
             self._pass_on(place[2][0])
         else:
             self._waiting.remove(place)
-

@@ -75,7 +75,7 @@ def kind_of(group: str) -> str:
 
 def did_you_mean(name: str, known: Sequence[str]) -> str:
     """A hint: the nearest known name, else the known ones, else nothing."""
-    near = get_close_matches(name.replace("_", "-"), known, n=1) or get_close_matches(name, known, n=1, cutoff=0.5)
+    near = get_close_matches(name, known, n=1) or get_close_matches(name.replace("_", "-"), known, n=1)
     if near:
         return f"Did you mean `{near[0]}`?"
     return f"There are: {', '.join(sorted(known)[:20])}." if known else ""

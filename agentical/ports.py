@@ -5,15 +5,18 @@ Whoever implements one of these needs nothing else of agentical but `events`, `e
 
 from __future__ import annotations
 
-import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Protocol, runtime_checkable
 
+from agentical.context import TaskContext as TaskContext
 from agentical.errors import TaskFailed
 from agentical.events import Event, ExecutionRow, Failure, Tally, Usage
+from agentical.records import Append as Append
+from agentical.records import Claim as Claim
+from agentical.records import Refused as Refused
+from agentical.records import Written as Written
 
 ANY: Final = None
 """As a member to ask: whoever the balancer picks."""
@@ -167,60 +170,6 @@ class NamedStrategy:
     options: Mapping[str, Any] = field(default_factory=dict)
 
 
-class TaskContext:
-    """What an agent is told beside its payload.
-
-    `idempotency_key` is the same however often the same task is asked, also after a crash: hand it to whatever the
-    agent changes outside. `deadline` is in seconds of `time.monotonic()`, None without a timeout. `skip` is how many
-    items of a source are recorded already. `schema` is the JSON Schema the answer must meet; `repair` says, the second
-    time an agent is asked because of it, what was wrong with the first answer.
-    """
-
-    __slots__ = (
-        "attempt", "deadline", "execution", "folder", "idempotency_key", "key", "member", "on_child", "on_playbook",
-        "repair", "schema", "skip", "usage", "visit",
-    )  # fmt: skip
-
-    def __init__(
-        self,
-        execution: str = "",
-        visit: str = "",
-        key: str = "ask",
-        member: str = "",
-        *,
-        attempt: int = 1,
-        idempotency_key: str = "",
-        deadline: float | None = None,
-        folder: str = "",
-        schema: Mapping[str, Any] | None = None,
-        skip: int = 0,
-        repair: str | None = None,
-        on_playbook: Callable[[str, Any, TaskContext], Awaitable[Any]] | None = None,
-        on_child: Callable[[int], AbstractContextManager[None]] | None = None,
-    ) -> None:
-        self.execution, self.visit, self.key, self.member = execution, visit, key, member
-        self.attempt, self.idempotency_key, self.deadline = attempt, idempotency_key, deadline
-        self.folder, self.schema, self.skip, self.repair = folder, schema, skip, repair
-        self.on_playbook, self.on_child = on_playbook, on_child
-        self.usage = Usage()
-
-    @property
-    def logger(self) -> logging.LoggerAdapter[logging.Logger]:
-        """A logger whose lines carry the ids of this task."""
-        ids = {"execution": self.execution, "visit": self.visit, "key": self.key, "member": self.member}
-        return logging.LoggerAdapter(logging.getLogger("agentical.agent"), ids)
-
-    def charge(self, *, tokens_in: int = 0, tokens_out: int = 0, cost: float = 0.0) -> None:
-        """Add to what this task used; it is recorded with the answer, or with the failure."""
-        self.usage = self.usage + Usage(tokens_in, tokens_out, cost)
-
-    async def run_playbook(self, path: str, inputs: Any) -> Any:
-        """Run another playbook as part of this task; its outputs are the answer. Resumed with the task."""
-        if self.on_playbook is None:
-            raise RuntimeError("this agent is not run by agentical, so it cannot run a playbook")
-        return await self.on_playbook(path, inputs, self)
-
-
 @runtime_checkable
 class Agent(Protocol):
     """Does one piece of work: JSON in, JSON out (or an Edge).
@@ -257,53 +206,6 @@ class Monitor(Protocol):
 
     def see(self, execution: str, at: float, event: Event) -> None: ...
     def read(self) -> Iterable[Reading]: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Append:
-    """Entries to add to one execution's journal, valid only on top of (epoch, before_seq, before).
-
-    `lines` are encoded entries, `after` the hash after the last. `blobs` are by SHA-256 (hex). `status` is the
-    execution's from now on, `at` Unix seconds.
-    """
-
-    execution: str
-    epoch: int
-    before_seq: int
-    before: bytes
-    lines: tuple[bytes, ...]
-    after: bytes
-    status: str
-    at: float
-    blobs: Mapping[str, bytes] = field(default_factory=dict)
-    tallies: Mapping[str, Tally] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Refused:
-    """An append that was not made: the execution has another epoch or another head by now."""
-
-    execution: str
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Written:
-    """What one append wrote, as stored: `first` is the seq of its first line."""
-
-    first: int
-    before: bytes
-    after: bytes
-    lines: tuple[bytes, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """The right to write to an execution. `row` is as it stands; `created` when this claim made it."""
-
-    row: ExecutionRow
-    created: bool
-    previous_owner: str | None = None
 
 
 class Store(Protocol):
@@ -389,5 +291,3 @@ class Clock(Protocol):
     def new_id(self) -> str:
         """A short id that no other call returns: lower-case letters and digits."""
         ...
-
-

@@ -97,7 +97,9 @@ def _specs(team: Sequence[Callable[..., Any]]) -> tuple[dict[str, AgentSpec], di
             raise CallInvalid(f"a team is made of callables, and {function!r} is none")
         given = options_of(function)
         if given.name in specs:
-            raise CallInvalid(f"two members of the team are called {given.name!r}; name them with @agentical.agent(name=…)")
+            raise CallInvalid(
+                f"two members of the team are called {given.name!r}; name them with @agentical.agent(name=…)"
+            )
         timeout = seconds(given.timeout) if isinstance(given.timeout, str) else given.timeout
         specs[given.name] = AgentSpec(
             given.name, FUNCTION, options={"executor": given.executor} if given.executor else {}, replicas=given.replicas,

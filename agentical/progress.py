@@ -20,7 +20,7 @@ from agentical import events as ev
 from agentical.arrows import Arrows
 from agentical.events import Failure
 from agentical.graph import Graph, Step
-from agentical.merge import Merged
+from agentical.merge import Merged, Order
 from agentical.visits import NULL, Due, Receipt, StepView, Visit
 
 TERMINAL = frozenset({"completed", "failed", "cancelled"})
@@ -151,69 +151,81 @@ class Progress:
     # steps
 
     def _step_completed(self, event: ev.StepCompleted, seq: int, at: float) -> None:
-        step, view, visit = self._close_visit(event.step, event.visit)
+        step, view, visit, generation = self._close_visit(event.step, event.visit)
         output = event.output
         if isinstance(output, UnsetType):
             answered = visit.outcomes[event.answer_of][2] if visit and event.answer_of else None
             output = answered.answer if isinstance(answered, ev.TaskAnswered) else NULL
         view.end("completed", output, event.record)
         view.outcome = event.outcome
-        generation = visit.started.generation if visit else 0
         for name, value in event.writes.items():
-            self.state[name].write((generation, step.rank), msgspec.json.decode(value))
+            self.state[name].write(self._order(step, visit), msgspec.json.decode(value))
         if step.body == "end":
             self.ending = step.end
         self._leave(step, view, event.to, event.visit, generation, output)
 
     def _step_failed(self, event: ev.StepFailed, seq: int, at: float) -> None:
-        step, view, visit = self._close_visit(event.step, event.visit)
+        step, view, _, generation = self._close_visit(event.step, event.visit)
         view.end("failed", record=event.record)
         view.error, view.outcome = event.failure, event.outcome
         if event.to is None and self.failure is None:
             self.failure = (event.failure, step.id)
         carried = Raw(msgspec.json.encode(view["error"]))
-        self._leave(step, view, event.to, event.visit, visit.started.generation if visit else 0, carried)
+        self._leave(step, view, event.to, event.visit, generation, carried)
 
     def _step_skipped(self, event: ev.StepSkipped, seq: int, at: float) -> None:
         step = self.by_id[event.step]
         view = self.views[step.index]
-        self._decided(step)
+        generation = self._decided(step)
         if not view.visits:
             view.end("skipped")
-        self._leave(step, view, event.to, None, 0, NULL)
+        self._leave(step, view, event.to, None, generation, NULL)
 
     def _step_cancelled(self, event: ev.StepCancelled, seq: int, at: float) -> None:
-        step, view, visit = self._close_visit(event.step, event.visit)
+        step, view, _, generation = self._close_visit(event.step, event.visit)
         view.end("cancelled")
-        self._leave(step, view, None, event.visit, visit.started.generation if visit else 0, NULL)
+        self._leave(step, view, None, event.visit, generation, NULL)
 
-    def _close_visit(self, step_id: str, visit_id: str) -> tuple[Step, StepView, Visit | None]:
+    def _close_visit(self, step_id: str, visit_id: str) -> tuple[Step, StepView, Visit | None, int]:
         step = self.by_id[step_id]
         view = self.views[step.index]
         visit = self.open.pop(visit_id, None)
         if visit is None:
-            self._decided(step)
             view.visits += 1
-        else:
-            view.running -= 1
-        return step, view, visit
+            return step, view, None, self._decided(step)
+        view.running -= 1
+        return step, view, visit, visit.started.generation
+
+    def _order(self, step: Step, visit: Visit | None) -> Order:
+        """Where the writes of a visit stand among all others."""
+        if visit is None:
+            return 0, step.rank, -1, 0
+        via = visit.started.via
+        came_from = -1 if via is None else self.by_id[via.rpartition("#")[0]].rank
+        return visit.started.generation, step.rank, came_from, visit.number
 
     # arrows
 
     def _queue(self, due: Due) -> None:
+        view = self.views[due.step.index]
+        due.generation = max(due.generation, view.floor)
         self._active |= 1 << due.step.index
-        self.views[due.step.index].queued += 1
+        view.queued += 1
         self.due.append(due)
 
-    def _decided(self, step: Step) -> None:
-        """Take a step off what is due: it is the first, but where several arrivals of one step wait."""
-        self.views[step.index].queued -= 1
-        for n, due in enumerate(self.due):
-            if due.step is step:
-                del self.due[n]
-                return
+    def _decided(self, step: Step) -> int:
+        """Take a step off what is due, the first of it where several arrivals wait; gives its generation."""
+        due = next(due for due in self.due if due.step is step)
+        self.due.remove(due)
+        view = self.views[step.index]
+        view.queued -= 1
+        view.passes += 1
+        view.generation = max(view.generation, due.generation)
+        return due.generation
 
-    def _leave(self, step: Step, view: StepView, to: str | None, via: str | None, generation: int, carried: Raw) -> None:
+    def _leave(
+        self, step: Step, view: StepView, to: str | None, via: str | None, generation: int, carried: Raw
+    ) -> None:
         view.left = to is not None
         if to is not None and to in self.by_id:
             target = self.by_id[to]
@@ -260,6 +272,7 @@ class Progress:
         view = self.views[step.index]
         before = view.waiting
         view.waiting -= 1
+        view.floor = max(view.floor, need.generation)
         if need.status == "completed" and not need.left:
             view.completed += 1
         elif need.status == "failed" and not need.left:
@@ -271,7 +284,8 @@ class Progress:
         if view.waiting > 0:
             return
         view.waiting = 0
-        if step.starts == "needs":
+        led_here = view.arrivals and view.completed < (step.join or 1) and not step.alone
+        if step.starts == "needs" and not led_here:
             self._queue(Due(step))
         for arrival in view.arrivals:
             self._queue(arrival)

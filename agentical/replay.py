@@ -33,7 +33,9 @@ async def replay(manager: StateManager, execution: str, own_strategy: Strategy |
     seats = Seats({id: Asked.of(spec, _nobody) for id, spec in rules.graph.agents.items()}, 1)
     async for entry, _ in manager.entries(execution):
         async with anyio.create_task_group() as group:
-            coordinator = Coordinator(decisions, recorder, _Record(seats), strategies, manager.tallies, group.start_soon)
+            coordinator = Coordinator(
+                decisions, recorder, _Record(seats), strategies, manager.tallies, group.start_soon
+            )
             await _compare(decisions, coordinator, recorder, entry.event)
             group.cancel_scope.cancel()
         progress.advance(entry.seq, entry.at, entry.event)
@@ -97,7 +99,9 @@ class _Listener:
         return 0
 
     async def record(self, event: ev.Event) -> int:
-        raise StrategyDiverged(str(getattr(event, "visit", "")), str(getattr(event, "key", "")), "it is decided now, and was not")
+        raise StrategyDiverged(
+            str(getattr(event, "visit", "")), str(getattr(event, "key", "")), "it is decided now, and was not"
+        )
 
     def tally(self, name: str, add: Tally) -> None:
         """It was counted when it was recorded."""
@@ -105,5 +109,3 @@ class _Listener:
 
 async def _nobody(payload: Any, context: TaskContext) -> Any:
     raise StrategyDiverged(context.visit, context.key, "it is asked now, and was not")
-
-

@@ -35,7 +35,9 @@ def policy(written: int | str | Mapping[str, Any] | None, named: Mapping[str, di
     if isinstance(written, str):
         found = {"none": NONE, "standard": STANDARD, **named}.get(written)
         if found is None:
-            raise CallInvalid(f"no retry policy is called {written!r}. There are: none, standard{''.join(f', {n}' for n in named)}.")
+            raise CallInvalid(
+                f"no retry policy is called {written!r}. There are: none, standard{''.join(f', {n}' for n in named)}."
+            )
         return found
     if isinstance(written, int):
         return {kind: Retry(limit=written) for kind in RETRIED}

@@ -44,7 +44,12 @@ class Agentical:
     """
 
     def __init__(
-        self, store: str | Store | None = None, *, monitors: Sequence[Monitor] = (), clock: Clock | None = None, **settings: Any
+        self,
+        store: str | Store | None = None,
+        *,
+        monitors: Sequence[Monitor] = (),
+        clock: Clock | None = None,
+        **settings: Any,
     ) -> None:
         given = {"store": store, **settings} if isinstance(store, str) else settings
         self.settings = read_settings(**given)
@@ -171,7 +176,9 @@ class Agentical:
                     return await self.show(id)
             try:
                 started = self._started(prepared, parent)
-                execution = await self.state.start(id, started, {started.text: prepared.text, started.graph: prepared.graph_bytes})
+                execution = await self.state.start(
+                    id, started, {started.text: prepared.text, started.graph: prepared.graph_bytes}
+                )
                 return await self._carry_on(execution, prepared, fresh=execution.progress.seq == 1)
             except ExecutionOwned:
                 await self._elsewhere(id)
@@ -184,7 +191,13 @@ class Agentical:
         )  # fmt: skip
 
     async def _carry_on(
-        self, execution: Execution, prepared: Prepared | None, *, fresh: bool = False, accept_code: bool = False, forgive: bool = False
+        self,
+        execution: Execution,
+        prepared: Prepared | None,
+        *,
+        fresh: bool = False,
+        accept_code: bool = False,
+        forgive: bool = False,
     ) -> Run:
         done = self._running[execution.id] = anyio.Event()
         try:
@@ -231,7 +244,11 @@ class Agentical:
             return
         while True:
             row = await self.state.row(id)
-            if row.status in TERMINAL or row.owner is None or not await asyncio.to_thread(self.state.ownership.alive, row.owner):
+            if (
+                row.status in TERMINAL
+                or row.owner is None
+                or not await asyncio.to_thread(self.state.ownership.alive, row.owner)
+            ):
                 return
             await anyio.sleep(LOOK_AGAIN)
 
@@ -240,7 +257,9 @@ class Agentical:
         if row.playbook != prepared.name:
             raise CallInvalid(f"{row.id} is an execution of {row.playbook}, not of {prepared.name}. Choose another id.")
         if prepared.given and loads(encode(prepared.inputs)) != progress.inputs:
-            raise CallInvalid(f"{row.id} was begun with other inputs. Leave them out to go on with it, or choose another id.")
+            raise CallInvalid(
+                f"{row.id} was begun with other inputs. Leave them out to go on with it, or choose another id."
+            )
 
     def _need_executors(self) -> Mapping[str, Executor]:
         for name in plugins.names("agentical.executors"):

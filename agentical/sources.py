@@ -132,7 +132,9 @@ class SourceItems:
         visit = self._visit.started.visit
         stream = getattr(self._asked.run, "stream", None)
         if stream is None:
-            raise StepFailed(f"agent {self._asked.spec.id} does not yield items", code="NOT_A_SOURCE", failure_class="invalid")
+            raise StepFailed(
+                f"agent {self._asked.spec.id} does not yield items", code="NOT_A_SOURCE", failure_class="invalid"
+            )
         async with aclosing(stream(loads(self._visit.started.payload), self._context)) as values:
             while True:
                 await self._wanted.wait()
@@ -164,5 +166,3 @@ class NoItems:
 
 
 NO_ITEMS = NoItems()
-
-

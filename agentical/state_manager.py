@@ -67,9 +67,7 @@ class StateManager:
             with anyio.CancelScope(shield=True):
                 await self.store.aclose()
 
-    async def start(
-        self, execution: str, started: ev.ExecutionStarted, blobs: Mapping[str, bytes]
-    ) -> Execution:
+    async def start(self, execution: str, started: ev.ExecutionStarted, blobs: Mapping[str, bytes]) -> Execution:
         """A new execution, its first entry committed. Raises ExecutionOwned; goes on where the id has begun already."""
         parent = started.parent.execution if started.parent else None
         now = self._clock.now()
@@ -127,7 +125,9 @@ class StateManager:
         """It should be running, and whoever ran it is gone."""
         return row.status in ("pending", "running") and (row.owner is None or not self.ownership.alive(row.owner))
 
-    async def entries(self, execution: str, *, after: int = 0, before: bytes | None = None) -> AsyncIterator[tuple[Entry, bytes]]:
+    async def entries(
+        self, execution: str, *, after: int = 0, before: bytes | None = None
+    ) -> AsyncIterator[tuple[Entry, bytes]]:
         """The journal from after `after`, verified, each entry with its hash."""
         async for found in read(self.store, execution, after=after, before=before):
             yield found
@@ -152,7 +152,9 @@ class StateManager:
                 opened.progress.advance(entry.seq, entry.at, entry.event)
             check_head(claim.row.id, claim.row, seq, head)
             if opened is None:
-                raise CallInvalid(f"{claim.row.id} was begun and nothing was recorded. Run its playbook with --id {claim.row.id}.")
+                raise CallInvalid(
+                    f"{claim.row.id} was begun and nothing was recorded. Run its playbook with --id {claim.row.id}."
+                )
         except AgenticalError:
             await self.store.release(claim.row.id, claim.row.epoch)
             raise

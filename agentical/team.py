@@ -168,7 +168,9 @@ class Floor:
     def task(self, members: Sequence[Member], ask: Ask) -> Task:
         """The task of an ask. Raises StrategyMisused: the same key twice, a member nobody knows."""
         if ask.key in self._keys:
-            raise StrategyMisused(f"the key {ask.key!r} was asked twice in {self.visit.started.visit}; keys say what is asked")
+            raise StrategyMisused(
+                f"the key {ask.key!r} was asked twice in {self.visit.started.visit}; keys say what is asked"
+            )
         self._keys.add(ask.key)
         names = tuple(member.name for member in members)
         if ask.member is not None:

@@ -24,7 +24,9 @@ class Visit:
     started: ev.VisitStarted
     at: float
     number: int
-    outcomes: dict[str, tuple[int, float, ev.TaskAnswered | ev.TaskFailed | ev.TaskCancelled]] = field(default_factory=dict)
+    outcomes: dict[str, tuple[int, float, ev.TaskAnswered | ev.TaskFailed | ev.TaskCancelled]] = field(
+        default_factory=dict
+    )
     remembered: dict[str, ev.Remembered] = field(default_factory=dict)
     items: deque[tuple[int, float, ev.ItemTaken]] = field(default_factory=deque)
     """Recorded and not yet handed over; `taken` counts all that were recorded."""
@@ -49,10 +51,13 @@ class Due:
 
 
 class StepView(Mapping[str, Any]):
-    """How a step stands, as expressions see it: output, status, outcome, error, record (decoded when read)."""
+    """How a step stands, as expressions see it: output, status, outcome, error, record (decoded when read).
 
-    __slots__ = ("_decoded", "arrivals", "closed", "completed", "error", "failed", "left", "outcome", "output_raw",
-                 "queued", "record_raw", "running", "status", "visits", "waiting")  # fmt: skip
+    `passes` counts visits and skips; `generation` is the latest of its visits, `floor` the latest of what it needs.
+    """
+
+    __slots__ = ("_decoded", "arrivals", "closed", "completed", "error", "failed", "floor", "generation", "left",
+                 "outcome", "output_raw", "passes", "queued", "record_raw", "running", "status", "visits", "waiting")  # fmt: skip
 
     def __init__(self, waiting: int) -> None:
         self.status = "pending"
@@ -63,7 +68,8 @@ class StepView(Mapping[str, Any]):
         self.left = False
         self.closed = False
         self.waiting, self.completed, self.failed = waiting, 0, 0
-        self.queued = self.running = self.visits = 0
+        self.queued = self.running = self.visits = self.passes = 0
+        self.generation = self.floor = 0
         self.arrivals: list[Due] = []
         self._decoded: dict[str, Any] = {}
 
@@ -74,7 +80,11 @@ class StepView(Mapping[str, Any]):
                 self._decoded[name] = None if isinstance(raw, UnsetType) else msgspec.json.decode(raw)
             return self._decoded[name]
         if name == "error":
-            return None if self.error is None else {"class": self.error.kind, "code": self.error.code, "message": self.error.message}
+            return (
+                None
+                if self.error is None
+                else {"class": self.error.kind, "code": self.error.code, "message": self.error.message}
+            )
         if name in ("status", "outcome"):
             return getattr(self, name)
         raise KeyError(name)

@@ -98,6 +98,7 @@ class Wiring:
         wanted = 1 if text == "any" else int(text[len("first(") : -1])
         if count and wanted > count:
             self._mistakes.add(("steps", placed.place, "join"), f"`{text}` of {count} needs can never be.")
+            return None
         return wanted
 
     def _routes(self, placed: Placed, outcomes: Outcomes) -> Iterator[Route]:

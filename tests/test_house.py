@@ -19,7 +19,9 @@ SOURCES = sorted(
     for file in (ROOT / folder).rglob("*.py")
     if "__pycache__" not in file.parts
 )
-TRACKED = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split("\n")[:-1]
+TRACKED = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split("\n")[
+    :-1
+]
 
 
 @pytest.mark.parametrize("file", SOURCES, ids=lambda file: str(file.relative_to(ROOT)))

@@ -74,7 +74,9 @@ async def replay_execution(id: str, as_json: bool, store: str | None) -> int:
             put_json({**run.as_json(), "same": True})
         else:
             entries = f"{run.progress.seq} entries"
-            put_plain(f"{id}: the same again, nobody was asked ({entries}, {run.receipt.answered} answers, {run.status})")
+            put_plain(
+                f"{id}: the same again, nobody was asked ({entries}, {run.receipt.answered} answers, {run.status})"
+            )
     return 0
 
 
@@ -129,7 +131,7 @@ def _report(run: Run, manner: Manner) -> int:
         elif run.status == "completed":
             put_json(run.outputs)
     except OutputClosed as error:
-        raise OutputClosed(f"{error.why}. The outputs of {run.id} are kept: agentical show {run.id}{option_for(manner.store)}") from None
+        raise OutputClosed(
+            f"{error.why}. The outputs of {run.id} are kept: agentical show {run.id}{option_for(manner.store)}"
+        ) from None
     return EXITS.get(run.status, EXITS["paused"])
-
-

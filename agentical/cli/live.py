@@ -13,7 +13,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from agentical.cli.output import plain
+from agentical.cli.output import plain, tell_now
 from agentical.cli.progress import Display, Running
 from agentical.cli.receipts import lasted
 from agentical.graph import Graph
@@ -29,7 +29,11 @@ class LiveProgress(Display):
         super().__init__(execution, graph)
         self._console = Console(stderr=True, highlight=False)
         self._live = Live(
-            console=self._console, get_renderable=self.drawn, refresh_per_second=8, transient=True, redirect_stdout=False
+            console=self._console,
+            get_renderable=self.drawn,
+            refresh_per_second=8,
+            transient=True,
+            redirect_stdout=False,
         )
 
     def drawn(self) -> RenderableType:
@@ -46,18 +50,20 @@ class LiveProgress(Display):
         self._console.print(Text(plain(text)), soft_wrap=True)
 
     def note(self, text: str) -> None:
-        # Within a signal's handler the console may be locked by the very thread that was interrupted.
-        os.write(2, f"\r\n{text}\r\n".encode())
+        # Not by the console: it may be locked by the very thread that was interrupted.
+        tell_now(text)
 
     def stop(self, text: str) -> None:
         os.write(2, _SHOW_CURSOR)
-        os.write(2, f"\r\n{text}\r\n".encode())
+        tell_now(text)
 
     def __enter__(self) -> Self:
         self._live.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._live.stop()
 
     def _bar(self, running: list[Running]) -> RenderableType:

@@ -8,7 +8,10 @@ import typer
 
 Store = Annotated[
     str | None,
-    typer.Option(help="The store: sqlite:///PATH or memory:. Otherwise AGENTICAL_STORE, or the nearest .agentical/.", metavar="ADDRESS"),
+    typer.Option(
+        help="The store: sqlite:///PATH or memory:. Otherwise AGENTICAL_STORE, or the nearest .agentical/.",
+        metavar="ADDRESS",
+    ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no receipt on stderr.")]

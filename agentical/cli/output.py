@@ -59,6 +59,12 @@ def tell(text: str) -> None:
             sys.stderr.flush()
 
 
+def tell_now(text: str) -> None:
+    """A line to stderr from within a signal's handler, where Python's own streams may be in the middle of a write."""
+    with suppress(OSError):
+        os.write(2, f"\r{plain(text)}\r\n".encode() if os.isatty(2) else f"{plain(text)}\n".encode())
+
+
 def plain(text: str) -> str:
     """Text that cannot move the cursor or recolour the terminal: agents and journals may hold any character."""
     return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", text)
@@ -74,7 +80,9 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """Rows under their headings, each column as wide as its widest cell."""
     lines = [list(head), *([shortened(cell, 400) for cell in row] for row in rows)]
     widths = [max(len(line[n]) for line in lines) for n in range(len(head))]
-    return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines)
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines
+    )
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Self
 
 from agentical import events as ev
-from agentical.cli.output import shortened, tell
+from agentical.cli.output import shortened, tell, tell_now
 from agentical.cli.receipts import lasted
 from agentical.graph import Graph, Step
 from agentical.ports import Reading
@@ -93,13 +93,15 @@ class Display:
         """Say something from within a signal's handler."""
 
     def stop(self, text: str) -> None:
-        """The last thing said before the process ends at once."""
-        tell(text)
+        """The last thing said before the process ends at once, within a signal's handler."""
+        tell_now(text)
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         """Nothing is held."""
 
     def _know(self, graph: Graph) -> None:
@@ -137,7 +139,7 @@ class PlainProgress(Display):
         tell(text)
 
     def note(self, text: str) -> None:
-        tell(text)
+        tell_now(text)
 
 
 def display_for(execution: str, graph: Graph | None, *, quiet: bool) -> Display:

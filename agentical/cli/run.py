@@ -13,10 +13,14 @@ def run(
     playbook: PlaybookFile,
     given: Annotated[
         list[str] | None,
-        typer.Option("--input", "-i", metavar="KEY=VALUE", help="An input; JSON, unless it is declared as a string. Repeat it."),
+        typer.Option(
+            "--input", "-i", metavar="KEY=VALUE", help="An input; JSON, unless it is declared as a string. Repeat it."
+        ),
     ] = None,
     inputs: Annotated[str | None, typer.Option(metavar="FILE", help="Inputs as JSON or YAML; - is stdin.")] = None,
-    id: Annotated[str | None, typer.Option(help="The execution's id. One that has begun is resumed or attached to.")] = None,
+    id: Annotated[
+        str | None, typer.Option(help="The execution's id. One that has begun is resumed or attached to.")
+    ] = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
     store: Store = None,
@@ -33,7 +37,9 @@ def run(
 
 def resume(
     id: ExecutionId,
-    accept_code: Annotated[bool, typer.Option("--accept-code", help="Go on although a strategy's code has changed.")] = False,
+    accept_code: Annotated[
+        bool, typer.Option("--accept-code", help="Go on although a strategy's code has changed.")
+    ] = False,
     accept_crash_loop: Annotated[
         bool, typer.Option("--accept-crash-loop", help="Go on although it has ended its process three times.")
     ] = False,

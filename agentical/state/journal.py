@@ -179,7 +179,9 @@ _STATUS: dict[type[Any], str] = {
 }  # fmt: skip
 
 
-async def read(store: Store, execution: str, *, after: int = 0, before: bytes | None = None) -> AsyncIterator[tuple[Entry, bytes]]:
+async def read(
+    store: Store, execution: str, *, after: int = 0, before: bytes | None = None
+) -> AsyncIterator[tuple[Entry, bytes]]:
     """The entries after `after`, each with its hash, verified. Raises JournalDamaged.
 
     `before` is the hash of entry `after`, where known. A cut tail shows only against the execution's row: `check_head`.

@@ -46,6 +46,8 @@ class LogMonitor:
 
 
 def _ids(event: ev.Event) -> dict[str, Any]:
-    found = {name: value for name in ("visit", "step", "key", "member", "attempt") if (value := getattr(event, name, None))}
+    found = {
+        name: value for name in ("visit", "step", "key", "member", "attempt") if (value := getattr(event, name, None))
+    }
     failure = getattr(event, "failure", None)
     return {**found, "class": failure.kind, "code": failure.code} if isinstance(failure, ev.Failure) else found

@@ -1,0 +1,64 @@
+"""TaskContext: what an agent is told beside its payload."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractContextManager
+from typing import Any
+
+from agentical.events import Usage
+
+
+class TaskContext:
+    """What an agent is told beside its payload.
+
+    `idempotency_key` is the same however often the same task is asked, also after a crash: hand it to whatever the
+    agent changes outside. `deadline` is in seconds of `time.monotonic()`, None without a timeout. `skip` is how many
+    items of a source are recorded already. `schema` is the JSON Schema the answer must meet; `repair` says, the second
+    time an agent is asked because of it, what was wrong with the first answer.
+    """
+
+    __slots__ = (
+        "attempt", "deadline", "execution", "folder", "idempotency_key", "key", "member", "on_child", "on_playbook",
+        "repair", "schema", "skip", "usage", "visit",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        execution: str = "",
+        visit: str = "",
+        key: str = "ask",
+        member: str = "",
+        *,
+        attempt: int = 1,
+        idempotency_key: str = "",
+        deadline: float | None = None,
+        folder: str = "",
+        schema: Mapping[str, Any] | None = None,
+        skip: int = 0,
+        repair: str | None = None,
+        on_playbook: Callable[[str, Any, TaskContext], Awaitable[Any]] | None = None,
+        on_child: Callable[[int], AbstractContextManager[None]] | None = None,
+    ) -> None:
+        self.execution, self.visit, self.key, self.member = execution, visit, key, member
+        self.attempt, self.idempotency_key, self.deadline = attempt, idempotency_key, deadline
+        self.folder, self.schema, self.skip, self.repair = folder, schema, skip, repair
+        self.on_playbook, self.on_child = on_playbook, on_child
+        self.usage = Usage()
+
+    @property
+    def logger(self) -> logging.LoggerAdapter[logging.Logger]:
+        """A logger whose lines carry the ids of this task."""
+        ids = {"execution": self.execution, "visit": self.visit, "key": self.key, "member": self.member}
+        return logging.LoggerAdapter(logging.getLogger("agentical.agent"), ids)
+
+    def charge(self, *, tokens_in: int = 0, tokens_out: int = 0, cost: float = 0.0) -> None:
+        """Add to what this task used; it is recorded with the answer, or with the failure."""
+        self.usage = self.usage + Usage(tokens_in, tokens_out, cost)
+
+    async def run_playbook(self, path: str, inputs: Any) -> Any:
+        """Run another playbook as part of this task; its outputs are the answer. Resumed with the task."""
+        if self.on_playbook is None:
+            raise RuntimeError("this agent is not run by agentical, so it cannot run a playbook")
+        return await self.on_playbook(path, inputs, self)
