@@ -126,7 +126,7 @@ class Asking:
     def _uncertain(self, task: Task) -> ev.TaskFailed | None:
         """What was in flight when the process died and must not be asked again."""
         before = task.visit.asked.get(task.key)
-        if before is None or task.visit.retried.get(task.key):
+        if before is None or before.attempt <= len(task.visit.retried.get(task.key, ())):
             return None
         asked = self.seats.asked(self.seats.loads((before.member,))[0])
         if asked.spec.on_uncertain == "ask-again" or asked.spec.idempotent:
@@ -147,6 +147,8 @@ class Asking:
             number = sum(counts.values()) + 1
             attempt = await self._once(task, members, number)
             if attempt.failure is None:
+                return attempt
+            if _abandoned(attempt):
                 return attempt
             kind, policy = attempt.failure.kind, task.retry or attempt.asked.spec.retry
             wait = wait_before(policy, kind, counts.get(kind, 0), self._clock.random(), attempt.retry_after)
@@ -256,6 +258,14 @@ class Asking:
     async def _record(self, task: Task, event: ev.TaskAnswered | ev.TaskFailed) -> None:
         task.recording = True
         await self._recorder.record(event)
+
+
+def _abandoned(attempt: _Attempt) -> bool:
+    """A thread that ran out of time runs on: whether it did its work is not known, so it is not simply asked again."""
+    spec = attempt.asked.spec
+    if spec.on_uncertain == "ask-again" or spec.idempotent or attempt.asked.runs_in != "threads":
+        return False
+    return attempt.failure is not None and attempt.failure.code == TimedOut.code
 
 
 def _encoded(value: Any) -> bytes:

@@ -8,9 +8,10 @@ from typing import Any, Final
 
 from agentical.conditions import FUNCTIONS, STATUS_FUNCTIONS, Expression, Template
 from agentical.errors import Mistake
+from agentical.graph import StateKey
 from agentical.parser import Parsed, Path
 from agentical.plugins import did_you_mean
-from agentical.references import ExpressionInvalid
+from agentical.references import ExpressionInvalid, sums
 
 OF_A_STEP: Final = ("output", "status", "outcome", "error", "record")
 _OF_AN_ERROR: Final = ("class", "code", "message")
@@ -50,7 +51,7 @@ class Known:
     mistakes: Mistakes
     steps: Mapping[str, int]
     inputs: Mapping[str, Any]
-    state: Iterable[str]
+    state: Mapping[str, StateKey]
     secrets: Iterable[str]
     outputs: dict[str, Any] = field(default_factory=dict)
 
@@ -97,6 +98,22 @@ class Known:
                 self.mistakes.add(path, _WHERE[read[0]])
             else:
                 self.mistakes.unknown(path, "name", read[0], names)
+
+        for read, number in sums(expression.source):
+            self._mixed(path, read, number)
+
+    def _mixed(self, path: Path, read: tuple[str, ...], number: str) -> None:
+        """Whole numbers and doubles do not mix in sums: CEL would say so only when it is too late."""
+        declared = self.inputs.get(read[1]) if read[:1] == ("inputs",) else None
+        kind = declared.get("type") if isinstance(declared, Mapping) else None
+        if read[:1] == ("state",) and read[1] in self.state:
+            kind = self.state[read[1]].type
+        whole = number.isdigit()
+        if kind == "number" and whole:
+            self.mistakes.add(path, f"{'.'.join(read)} is a double and {number} a whole number.", f"Write {number}.0.")
+        elif kind == "integer" and not whole and number[-1] not in "uU":
+            hint = f"Write double({'.'.join(read)})."
+            self.mistakes.add(path, f"{'.'.join(read)} is a whole number and {number} a double.", hint)
 
     def _read(self, path: Path, read: tuple[str, ...], expression: Expression) -> None:
         root, fields = read[0], read[1:]

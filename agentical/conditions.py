@@ -18,7 +18,7 @@ from agentical.errors import StepFailed
 from agentical.evaluation import COUNTED, LARGEST, compiled, missing, part, parts, plain, reason, too_large, tree
 from agentical.functions import EXTRAS
 from agentical.references import MACROS, Path, References, pure_path, tokens
-from agentical.references import ExpressionInvalid as ExpressionInvalid  # noqa: PLC0414 - named here for its users
+from agentical.references import ExpressionInvalid as ExpressionInvalid
 
 LONGEST: Final = 4096
 """Characters of an expression, at most."""

@@ -8,14 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-import msgspec
 from msgspec import UNSET, Raw, UnsetType
 
 from agentical import events as ev
 from agentical.conditions import Expression, Template, truth
 from agentical.errors import AgenticalError
 from agentical.events import Failure
-from agentical.graph import Graph, Route, StateKey, Step
+from agentical.graph import Graph, Route, Step
 from agentical.jsonvalues import encode
 from agentical.progress import Progress
 from agentical.visits import NULL, Due, StepView
@@ -101,11 +100,18 @@ class Decisions:
         step = due.step
         view = self.progress.views[step.index]
         visit = f"{step.id}#{view.visits + 1}"
-        if view.visits >= step.max_visits:
+        around = view.passes > 2 * step.max_visits
+        if around or view.visits >= step.max_visits:
             message = f"step {step.id} was visited {step.max_visits} times, its max-visits"
-            return self.failed(step, visit, Failure("exhausted", message, "VISIT_LIMIT"), "exhausted")
+            failure = Failure("exhausted", message, "VISIT_LIMIT")
+            # Round and round by edges on `skipped` or `exhausted` there are no visits to count: no edge leads out of that.
+            return (
+                ev.StepFailed(visit, step.id, failure, "exhausted")
+                if around
+                else self.failed(step, visit, failure, "exhausted")
+            )
         try:
-            reason = due.skip or self._reason_to_skip(step, view)
+            reason = due.skip or self._reason_to_skip(due, view)
             if reason is not None:
                 return ev.StepSkipped(step.id, reason, self._route(step, "skipped", None, final=False))
             return self._start(due, visit)
@@ -166,11 +172,12 @@ class Decisions:
         last = (step for step in graph.steps if not needed[step.index] and not any(r.to != "end" for r in step.routes))
         return {step.id: self.progress.views[step.index]["output"] for step in last}
 
-    def _reason_to_skip(self, step: Step, view: StepView) -> str | None:
+    def _reason_to_skip(self, due: Due, view: StepView) -> str | None:
+        step = due.step
         needed = bool(step.waits) and step.starts == "needs" and not step.alone
         if needed and view.failed and step.join is None:
             return "a step it needs failed"
-        if needed and view.completed < (step.join or 1):
+        if needed and due.carried is None and view.completed < (step.join or 1):
             return "no step it needs completed" if step.join is None else "too few of the steps it needs completed"
         if step.condition is None:
             return None
@@ -178,7 +185,8 @@ class Decisions:
         return None if truth(Expression.parse(step.condition)(self.scope(**checks))) else f"not {step.condition}"
 
     def _status_functions(self, step: Step) -> dict[str, Callable[[], bool]]:
-        statuses = [self.progress.views[need].status for need in step.waits]
+        needs = [self.progress.views[need] for need in step.waits]
+        statuses = ["skipped" if need.left else need.status for need in needs]
         return {
             "always": lambda: True,
             "success": lambda: "failed" not in statuses and "cancelled" not in statuses,
@@ -216,7 +224,8 @@ class Decisions:
             return {}
         values: dict[str, Any] = self.rules.template(step, "writes")(scope)
         for name, value in values.items():
-            _check_write(name, self.progress.graph.state[name], value)
+            if refused := self.progress.state[name].refuses(value):
+                raise TypeError(f"state.{name}: {refused}")
         return values
 
     def _route(self, step: Step, outcome: str | None, scope: Mapping[str, Any] | None, *, final: bool) -> str | None:
@@ -247,22 +256,6 @@ class _NoBranch(AgenticalError):
 
 class _NotAList(AgenticalError):
     code = "EXPRESSION_FAILED"
-
-
-_TAKEN_BY: dict[str, type | tuple[type, ...]] = {"extend": list, "update": dict, "add": (int, float)}
-_TYPES: dict[str, tuple[type, ...]] = {
-    "string": (str,), "number": (int, float), "integer": (int,), "boolean": (bool,), "array": (list,), "object": (dict,),
-}  # fmt: skip
-
-
-def _check_write(name: str, key: StateKey, value: Any) -> None:
-    taken = _TAKEN_BY.get(key.merge)
-    if taken is not None and not isinstance(value, taken):
-        raise TypeError(f"state.{name} merges by `{key.merge}`, which cannot take {type(value).__name__}")
-    if key.type is None or value is None or key.merge in ("append", "union"):
-        return
-    if not isinstance(value, _TYPES[key.type]) or (isinstance(value, bool) and key.type != "boolean"):
-        raise TypeError(f"state.{name} is declared {key.type}, and was given {type(value).__name__}")
 
 
 def frame(template: Template, scope: Mapping[str, Any]) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 import anyio
+import anyio.lowlevel
 
 from agentical import events as ev
 from agentical.asking import Asking
@@ -20,9 +21,9 @@ from agentical.errors import AgenticalError, BudgetExceeded, CodeChanged, CrashL
 from agentical.events import Failure
 from agentical.members import Asked, Seats
 from agentical.ports import Clock, Executor, Strategy, TaskContext
+from agentical.progress import TERMINAL
 from agentical.secrets import Redaction
 from agentical.state_manager import Execution, StateManager
-from agentical.progress import TERMINAL
 from agentical.visits import Visit
 
 BREATH = 0.005
@@ -131,7 +132,7 @@ class Engine:
             if self._progress.due:
                 self._fill()
             if time.monotonic() - self._began > BREATH:
-                await anyio.sleep(0)
+                await anyio.lowlevel.checkpoint()
                 self._began = time.monotonic()
         self._busy -= 1
         if self._progress.ending is not None or not self._busy:
@@ -187,7 +188,5 @@ async def take_up(
 
 def first_error(errors: BaseExceptionGroup) -> BaseException:
     """The one error to show of a group: ours before anybody else's, never a cancellation beside an error."""
-    found: list[BaseException] = []
-    for one in errors.exceptions:
-        found.append(first_error(one) if isinstance(one, BaseExceptionGroup) else one)
+    found = [first_error(one) if isinstance(one, BaseExceptionGroup) else one for one in errors.exceptions]
     return next((one for one in found if isinstance(one, AgenticalError)), found[0])

@@ -251,9 +251,13 @@ class JournalDamaged(StoreError):
     code = "JOURNAL_DAMAGED"
     recoverable = False
 
-    def __init__(self, execution: str, seq: int, what: str) -> None:
-        self.execution, self.seq = execution, seq
-        super().__init__(f"the journal of {execution} is damaged at entry {seq}: {what}")
+    def __init__(self, execution: str, seq: int, what: str, *, head: bytes | None = None) -> None:
+        self.execution, self.seq, self.what, self.head = execution, seq, what, head
+        cure = (
+            f". What stands before it is intact: `agentical resume {execution} --accept-loss {seq}` goes on from there, "
+            "and asks again what was answered since"
+        )
+        super().__init__(f"the journal of {execution} is damaged at entry {seq}: {what}{cure if head else ''}")
 
 
 class OwnershipLost(StoreError):

@@ -76,6 +76,13 @@ class ExecutionResumed(Event, frozen=True):
     forgiven: bool = False
 
 
+class LossAccepted(Event, frozen=True):
+    """The journal was damaged from entry `first` on; `entries` were set aside, and what they answered is asked again."""
+
+    first: int
+    entries: int
+
+
 class ExecutionPaused(Event, frozen=True):
     reason: str
 
@@ -226,7 +233,7 @@ class StepCancelled(Event, frozen=True):
 
 
 Fact = (
-    ExecutionStarted | ExecutionResumed | ExecutionPaused | ExecutionCompleted | ExecutionFailed | ExecutionCancelled
+    ExecutionStarted | ExecutionResumed | LossAccepted | ExecutionPaused | ExecutionCompleted | ExecutionFailed | ExecutionCancelled
     | VisitStarted | ItemTaken | ItemsEnded
     | TaskAsked | TaskAnswered | TaskRetried | TaskFailed | TaskCancelled | Remembered
     | StepCompleted | StepFailed | StepSkipped | StepCancelled

@@ -12,11 +12,16 @@ from agentical.schemas import mismatch
 
 
 def check_inputs(graph: Graph, inputs: Mapping[str, Any]) -> dict[str, Any]:
-    """The inputs with defaults filled in. Raises CallInvalid naming everything that is wrong."""
+    """The inputs with defaults filled in, numbers as doubles. Raises CallInvalid naming everything that is wrong."""
     wrong = [f"input `{name}`: {message} {hint}".strip() for name, message, hint in wrong_inputs(graph.inputs, inputs)]
     if wrong:
         raise CallInvalid("\n".join(wrong))
-    return {name: inputs.get(name, spec.default) for name, spec in graph.inputs.items()}
+    return {name: as_declared(spec.schema, inputs.get(name, spec.default)) for name, spec in graph.inputs.items()}
+
+
+def as_declared(schema: Mapping[str, Any], value: Any) -> Any:
+    """What is declared as `number` is a double in expressions, also when it was written without a point."""
+    return float(value) if schema.get("type") == "number" and type(value) is int else value
 
 
 def wrong_inputs(

@@ -1,30 +1,42 @@
 """How the writes to one key of state add up to its value.
 
-Writes fold in the order (generation, rank) of the steps that made them, not in the order they finished in: rank grows
-along every arrow that points forward, generation with every arrow that points back, so whoever comes after another in
-the graph writes after it, and steps that run side by side write in declared order whichever was faster.
+Writes fold in the order of the visits that made them (generation, rank, where it came from, number), not in the order
+they finished in: rank grows along every arrow that points forward, generation with every arrow that points back, so
+whoever comes after another in the graph writes after it, and steps that run side by side write in declared order
+whichever was faster.
 """
 
 from __future__ import annotations
 
 from bisect import insort
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
-Order = tuple[int, int]
+import msgspec
+
+Order = tuple[int, ...]
+
+_TAKES: Final = {"extend": "array", "update": "object", "add": "number"}
+_HOLDS: Final = {"append": "array", "extend": "array", "union": "array", "update": "object", "add": "number"}
 
 
-def _check(rule: str, write: Any) -> None:
-    if rule == "extend" and not isinstance(write, list):
-        raise TypeError(f"`extend` takes a list, not {type(write).__name__}")
-    if rule == "update" and not isinstance(write, dict):
-        raise TypeError(f"`update` takes an object, not {type(write).__name__}")
+def _kind(value: Any) -> str:
+    kinds = {bool: "boolean", int: "number", float: "number", str: "string", list: "array", dict: "object"}
+    return kinds.get(type(value), "null")
+
+
+def _is(type: str, value: Any) -> bool:
+    if type == "integer":
+        return _kind(value) == "number" and value == value // 1
+    return _kind(value) == type
 
 
 def _union(value: Any, write: Any) -> Any:
-    seen = list(value or [])
-    seen.extend(one for one in (write if isinstance(write, list) else [write]) if one not in seen)
-    return seen
+    """Why by their JSON: in Python `1 == True`."""
+    found: dict[bytes, Any] = {}
+    for one in [*(value or []), *(write if isinstance(write, list) else [write])]:
+        found.setdefault(msgspec.json.encode(one, order="sorted"), one)
+    return list(found.values())
 
 
 RULES: dict[str, Callable[[Any, Any], Any]] = {
@@ -43,16 +55,29 @@ RULES: dict[str, Callable[[Any, Any], Any]] = {
 class Merged:
     """One key of state. `value` is what its writes add up to, starting from the default."""
 
-    __slots__ = ("_default", "_rule", "_writes", "value")
+    __slots__ = ("_default", "_rule", "_type", "_writes", "value")
 
-    def __init__(self, rule: str, default: Any) -> None:
-        self._rule, self._default, self.value = rule, default, default
+    def __init__(self, rule: str, default: Any, type: str | None = None) -> None:
+        self._rule, self._type, self._default, self.value = rule, type, default, default
         self._writes: list[tuple[Order, Any]] = []
+
+    def refuses(self, write: Any) -> str | None:
+        """Why the key cannot take this write; None where it can, whatever order the writes come to stand in."""
+        rule, kind, held = self._rule, _kind(write), _kind(self.value)
+        if _TAKES.get(rule, kind) != kind:
+            return f"`{rule}` takes {_TAKES[rule]}, not {kind}"
+        if held not in (_HOLDS.get(rule, held), "null"):
+            return f"`{rule}` adds to {_HOLDS[rule]}, and it holds {held}"
+        if rule in ("max", "min") and (kind not in ("number", "string") or held not in (kind, "null")):
+            return f"`{rule}` compares numbers, or strings, and was given {kind}, holding {held}"
+        if self._type is None or write is None or rule in ("append", "union") or _is(self._type, write):
+            return None
+        return f"it is declared {self._type}, and was given {kind}"
 
     def write(self, order: Order, write: Any) -> None:
         """Add a write. Raises TypeError where the rule cannot take it."""
-        if self._rule in ("extend", "update"):
-            _check(self._rule, write)
+        if refused := self.refuses(write):
+            raise TypeError(refused)
         if not self._writes or self._writes[-1][0] <= order:
             self._writes.append((order, write))
             self.value = self._step(self.value, write, first=len(self._writes) == 1)

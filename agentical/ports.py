@@ -238,6 +238,13 @@ class Store(Protocol):
         """
         ...
 
+    async def set_aside(self, execution: str, epoch: int, after: int, head: bytes) -> int:
+        """Take the entries after entry `after` (its hash is `head`) out of the journal, whole appends, and keep them apart.
+
+        For a journal that is damaged there. Returns how many there should have been; OwnershipLost for an old epoch.
+        """
+        ...
+
     async def release(self, execution: str, epoch: int) -> None:
         """Stop being the owner, if the epoch is still this one."""
         ...

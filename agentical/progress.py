@@ -20,7 +20,7 @@ from agentical import events as ev
 from agentical.arrows import Arrows
 from agentical.events import Failure
 from agentical.graph import Graph, Step
-from agentical.merge import Merged, Order
+from agentical.merge import Merged
 from agentical.visits import NULL, Due, Receipt, StepView, Visit
 
 TERMINAL = frozenset({"completed", "failed", "cancelled"})
@@ -34,7 +34,7 @@ class Progress:
         self.by_id = {step.id: step for step in graph.steps}
         self.arrows = Arrows.of(graph)
         self.views = [StepView(len(step.waits)) for step in graph.steps]
-        self.state = {name: Merged(key.merge, key.default) for name, key in graph.state.items()}
+        self.state = {name: Merged(key.merge, key.default, key.type) for name, key in graph.state.items()}
         self.started: ev.ExecutionStarted | None = None
         self.inputs: Any = {}
         self.status = "pending"
@@ -51,9 +51,10 @@ class Progress:
 
     def advance(self, seq: int, at: float, event: ev.Event) -> None:
         """Fold one entry in. Entries come in order, each once."""
-        if self.at and not isinstance(event, ev.ExecutionResumed):
-            self.ran += max(0.0, at - self.at)
-        self.seq, self.at = max(seq, self.seq), at
+        if seq > self.seq:  # what rides along is folded before what it stands behind is committed
+            if self.at and not isinstance(event, ev.ExecutionResumed):
+                self.ran += max(0.0, at - self.at)
+            self.seq, self.at = seq, at
         _FOLD[type(event)](self, event, seq, at)
 
     @property
@@ -99,19 +100,20 @@ class Progress:
         view.visits += 1
         view.running += 1
         view.status = "running"
-        self.open[event.visit] = Visit(event, at, view.visits)
+        came_from = self.by_id[event.via.rpartition("#")[0]].rank if event.via else -1
+        self.open[event.visit] = Visit(event, at, view.visits, (event.generation, step.rank, came_from, view.visits))
 
     def _item_taken(self, event: ev.ItemTaken, seq: int, at: float) -> None:
-        visit = self.open[event.visit]
-        visit.items.append((seq, at, event))
-        visit.taken += 1
-        visit.resumed = 0
-        _tell(visit)
+        if visit := self.open.get(event.visit):
+            visit.items.append((seq, at, event))
+            visit.taken += 1
+            visit.resumed = 0
+            visit.told()
 
     def _items_ended(self, event: ev.ItemsEnded, seq: int, at: float) -> None:
-        visit = self.open[event.visit]
-        visit.items_ended = (seq, at)
-        _tell(visit)
+        if visit := self.open.get(event.visit):
+            visit.items_ended = (seq, at)
+            visit.told()
 
     def _asked(self, event: ev.TaskAsked, seq: int, at: float) -> None:
         visit = self.open.get(event.visit)
@@ -126,27 +128,26 @@ class Progress:
 
     def _task_ended(self, event: ev.TaskAnswered | ev.TaskFailed | ev.TaskCancelled, seq: int, at: float) -> None:
         self.receipt.usage += event.usage
+        self.receipt.failed += isinstance(event, ev.TaskFailed)
+        self.receipt.answered += isinstance(event, ev.TaskAnswered)
         visit = self.open.get(event.visit)
         if visit is None:
             return
         visit.outcomes[event.key] = (seq, at, event)
         visit.resumed = 0
         visit.retried.pop(event.key, None)
-        if isinstance(event, ev.TaskFailed):
-            self.receipt.failed += 1
-        elif isinstance(event, ev.TaskAnswered):
-            self.receipt.answered += 1
-        _tell(visit, event.key)
+        visit.told(event.key)
 
     def _retried(self, event: ev.TaskRetried, seq: int, at: float) -> None:
         self.receipt.retried += 1
         self.receipt.usage += event.usage
-        self.open[event.visit].retried.setdefault(event.key, []).append(event)
+        if visit := self.open.get(event.visit):
+            visit.retried.setdefault(event.key, []).append(event)
 
     def _remembered(self, event: ev.Remembered, seq: int, at: float) -> None:
-        visit = self.open[event.visit]
-        visit.remembered[event.key] = event
-        visit.resumed = 0
+        if visit := self.open.get(event.visit):
+            visit.remembered[event.key] = event
+            visit.resumed = 0
 
     # steps
 
@@ -158,8 +159,9 @@ class Progress:
             output = answered.answer if isinstance(answered, ev.TaskAnswered) else NULL
         view.end("completed", output, event.record)
         view.outcome = event.outcome
+        order = visit.order if visit else (generation, step.rank, -1, 0)
         for name, value in event.writes.items():
-            self.state[name].write(self._order(step, visit), msgspec.json.decode(value))
+            self.state[name].write(order, msgspec.json.decode(value))
         if step.body == "end":
             self.ending = step.end
         self._leave(step, view, event.to, event.visit, generation, output)
@@ -196,14 +198,6 @@ class Progress:
         view.running -= 1
         return step, view, visit, visit.started.generation
 
-    def _order(self, step: Step, visit: Visit | None) -> Order:
-        """Where the writes of a visit stand among all others."""
-        if visit is None:
-            return 0, step.rank, -1, 0
-        via = visit.started.via
-        came_from = -1 if via is None else self.by_id[via.rpartition("#")[0]].rank
-        return visit.started.generation, step.rank, came_from, visit.number
-
     # arrows
 
     def _queue(self, due: Due) -> None:
@@ -215,9 +209,9 @@ class Progress:
 
     def _decided(self, step: Step) -> int:
         """Take a step off what is due, the first of it where several arrivals wait; gives its generation."""
-        due = next(due for due in self.due if due.step is step)
-        self.due.remove(due)
-        view = self.views[step.index]
+        at = next(n for n, due in enumerate(self.due) if due.step is step)
+        due, view = self.due[at], self.views[step.index]
+        del self.due[at]
         view.queued -= 1
         view.passes += 1
         view.generation = max(view.generation, due.generation)
@@ -279,9 +273,7 @@ class Progress:
             view.failed += 1
         if before <= 0:
             return
-        if step.join is not None and view.completed >= step.join:
-            view.waiting = 0
-        if view.waiting > 0:
+        if view.waiting > 0 and (step.join is None or view.completed < step.join):
             return
         view.waiting = 0
         led_here = view.arrivals and view.completed < (step.join or 1) and not step.alone
@@ -292,12 +284,8 @@ class Progress:
         view.arrivals.clear()
 
 
-def _tell(visit: Visit, key: str | None = None) -> None:
-    if visit.tell is not None:
-        visit.tell(key)
-
-
 _FOLD: dict[type[ev.Event], Any] = {
+    ev.LossAccepted: lambda *_: None,
     ev.ExecutionStarted: Progress._started, ev.ExecutionResumed: Progress._resumed,
     ev.ExecutionPaused: Progress._paused, ev.ExecutionCompleted: Progress._completed,
     ev.ExecutionFailed: Progress._failed, ev.ExecutionCancelled: Progress._cancelled,

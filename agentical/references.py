@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
 
 from agentical.errors import CallInvalid
@@ -168,6 +168,24 @@ class References:
         return self._tokens[at] if 0 <= at < len(self._tokens) else self._end
 
 
+def sums(source: str) -> Iterator[tuple[Path, str]]:
+    """Every `path + number` and `number + path`, whatever the operator: the path and the number as written."""
+    found = [token for token in tokens(source) if token.kind != "space"]
+    for at, token in enumerate(found):
+        if token.kind == "number":
+            if at >= 4 and found[at - 1].text in _OPERATORS:
+                yield _dotted(found[at - 4 : at - 1], found[at - 5 : at - 4], "."), token.text
+            if found[at + 1 : at + 2] and found[at + 1].text in _OPERATORS:
+                yield _dotted(found[at + 2 : at + 5], found[at + 5 : at + 6], ".[("), token.text
+
+
+def _dotted(three: Sequence[Token], beside: Sequence[Token], going_on: str) -> Path:
+    """The path `name.name` of three tokens, when it goes on no further; otherwise an empty one."""
+    kinds = [token.kind if token.text != "." else "." for token in three]
+    further = any(token.text in going_on for token in beside)
+    return () if kinds != ["name", ".", "name"] or further else (three[0].text, three[2].text)
+
+
 def _plain(token: Token) -> bool:
     """Whether it is a text in single quotation marks, without escapes."""
     return (
@@ -175,4 +193,5 @@ def _plain(token: Token) -> bool:
     )
 
 
+_OPERATORS: Final = ("+", "-", "*", "/", "%")
 _TRIPLE: Final = ('"""', "'''")

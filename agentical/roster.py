@@ -7,12 +7,13 @@ from collections.abc import Mapping
 from pathlib import Path as FilePath
 from typing import Any, Final
 
+from agentical import secrets
 from agentical.checks import Known, Mistakes
 from agentical.declared import Agent, RetryPolicy
 from agentical.errors import CallInvalid
 from agentical.graph import AgentSpec, Retry
 from agentical.parser import Path
-from agentical.plugins import OptionsInvalid, build, did_you_mean, kebab, load, options_of
+from agentical.plugins import OptionsInvalid, build, kebab, load, options_of
 from agentical.ports import Member
 from agentical.retry import policy
 
@@ -59,20 +60,16 @@ class Roster:
 
     def retry(self, path: Path, written: int | str | RetryPolicy | None) -> dict[str, Retry]:
         """What a `retry:` says, by failure class."""
-        rules = written.model_dump(by_alias=True, exclude_unset=True) if isinstance(written, RetryPolicy) else written
-        try:
-            found = policy(rules, self._policies)
-        except CallInvalid as error:
-            name = str(written)
-            self._mistakes.add(path, f"{error}", did_you_mean(name, ["none", "standard", *self._policies]))
+        known = ("none", "standard", *self._policies)
+        if isinstance(written, str) and written not in known:
+            self._mistakes.unknown(path, "retry policy", written, known)
             return {}
-        if (
-            isinstance(written, RetryPolicy)
-            and not any(rule.limit for rule in found.values())
-            and "limit" not in str(rules)
-        ):
+        if not isinstance(written, RetryPolicy):
+            return policy(written, self._policies)
+        rules = written.model_dump(by_alias=True, exclude_unset=True)
+        if not any("limit" in rule for rule in (rules, *rules.values()) if isinstance(rule, dict)):
             self._mistakes.add(path, "says how to retry, but not how often.", "Give it a `limit`.")
-        return found
+        return policy(rules, self._policies)
 
     def check_defaults(self) -> None:
         """To be called when all agents are known: a default that no agent takes is a mistake."""
@@ -136,6 +133,8 @@ class Roster:
                 is_key = message.startswith("there is no option")
                 self._mistakes.add((*path, *map(kebab, name.split("."))) if name else path, message, hint, key=is_key)
             return
+        if secrets.names([options, target]):
+            return  # what these are is known only where the agent runs
         for problem in getattr(made, "problems", tuple)():
             self._mistakes.add(path, problem if problem.endswith((".", "?", "!")) else f"{problem}.")
 

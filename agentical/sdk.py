@@ -116,17 +116,19 @@ class Agentical:
         async with self._gate:
             return await self._run(id or f"{prepared.name}-{self._clock.new_id()}", prepared, None)
 
-    async def resume(self, id: str, *, accept_code: bool = False, accept_crash_loop: bool = False) -> Run:
+    async def resume(
+        self, id: str, *, accept_code: bool = False, accept_crash_loop: bool = False, accept_loss: int | None = None
+    ) -> Run:
         """Go on with an execution that was interrupted or paused; one that has ended is given back as it is.
 
         Raises ExecutionUnknown, ExecutionOwned, CodeChanged (unless `accept_code`), CrashLoop (unless
-        `accept_crash_loop`), JournalDamaged.
+        `accept_crash_loop`), JournalDamaged (unless `accept_loss` names the damaged entry: what stands before it is kept).
         """
         row = await self.state.row(id)
-        if row.status in TERMINAL:
+        if row.status in TERMINAL and accept_loss is None:
             return await self.show(id)
         async with self._gate:
-            execution = await self.state.recover(id)
+            execution = await self.state.recover(id, accept_loss=accept_loss)
             return await self._carry_on(execution, None, accept_code=accept_code, forgive=accept_crash_loop)
 
     async def show(self, id: str) -> Run:

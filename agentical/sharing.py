@@ -9,6 +9,7 @@ from typing import Any, Final
 from agentical.checks import Mistakes
 from agentical.flow import Ancestry
 from agentical.graph import StateKey
+from agentical.inputs import as_declared
 from agentical.playbook import Placed
 from agentical.readings import Reading
 
@@ -24,7 +25,7 @@ def state_keys(mistakes: Mistakes) -> dict[str, StateKey]:
     for name, key in mistakes.parsed.playbook.state.items():
         if key.type is not None and key.default is not None and not _is(key.type, key.default):
             mistakes.add(("state", name, "default"), f"the default is no {key.type}.")
-        keys[name] = StateKey(key.type, key.merge, key.default)
+        keys[name] = StateKey(key.type, key.merge, as_declared({"type": key.type}, key.default))
     return keys
 
 

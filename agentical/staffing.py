@@ -85,9 +85,7 @@ class Staffing:
         ids: dict[str, None] = {}
         for n, reference in enumerate(step.team or ()):
             id = self._roster.find(reference, (*path, "team", n), _name_in(reference) or f"{placed.id}_{n + 1}")
-            if id in ids:
-                self._mistakes.add((*path, "team", n), f"{reference} is in the team already.", "Give it `replicas`.")
-            elif id is not None:
+            if id is not None:
                 ids[id] = None
         return tuple(ids)
 

@@ -80,9 +80,27 @@ class StateManager:
         await opened.recorder.record(started)
         return opened
 
-    async def recover(self, execution: str) -> Execution:
-        """Take an execution over and fold its journal. Raises ExecutionOwned, ExecutionUnknown, JournalDamaged."""
-        return await self._recovered(await self._claim(execution))
+    async def recover(self, execution: str, *, accept_loss: int | None = None) -> Execution:
+        """Take an execution over and fold its journal. Raises ExecutionOwned, ExecutionUnknown, JournalDamaged.
+
+        With `accept_loss`, a journal that is damaged at just that entry goes on from the entry before it.
+        """
+        try:
+            return await self._recovered(await self._claim(execution))
+        except JournalDamaged as damaged:
+            if accept_loss is None or damaged.head is None:
+                raise
+            if accept_loss != damaged.seq:
+                raise CallInvalid(f"{damaged}. It is not damaged at entry {accept_loss}.") from None
+            return await self._recovered_before(damaged, damaged.head)
+
+    async def _recovered_before(self, damaged: JournalDamaged, head: bytes) -> Execution:
+        claim = await self._claim(damaged.execution)
+        lost = await self.store.set_aside(claim.row.id, claim.row.epoch, damaged.seq - 1, head)
+        await self.store.release(claim.row.id, claim.row.epoch)
+        opened = await self._recovered(await self._claim(damaged.execution))
+        await opened.recorder.record(ev.LossAccepted(damaged.seq, lost))
+        return opened
 
     async def release(self, opened: Execution) -> None:
         """Let others own it."""
@@ -102,9 +120,13 @@ class StateManager:
 
     async def look(self, execution: str) -> Progress:
         """Where an execution stands, by what is committed; nothing is claimed."""
-        progress = Progress((await self.rules(execution)).graph)
-        async for entry, _ in read(self.store, execution):
+        progress, row = Progress((await self.rules(execution)).graph), await self.row(execution)
+        at_head = b""
+        async for entry, digest in read(self.store, execution):
             progress.advance(entry.seq, entry.at, entry.event)
+            if entry.seq <= row.head_seq:
+                at_head = digest
+        check_head(execution, row, min(progress.seq, row.head_seq), at_head)
         return progress
 
     async def rules(self, execution: str) -> Rules:

@@ -71,9 +71,7 @@ class VisitTeam:
                 self._under_way.discard(key)
                 return floor.hand_over(floor.visit.outcomes[key], self._prefix)
             self._send()
-            if or_item and floor.items.want():
-                await floor.news()
-            elif self._under_way:
+            if (or_item and floor.items.want()) or self._under_way:
                 await floor.news()
             else:
                 return None

@@ -13,6 +13,7 @@ from msgspec import UNSET, Raw, UnsetType
 from agentical import events as ev
 from agentical.events import Failure, Usage
 from agentical.graph import Step
+from agentical.merge import Order
 
 NULL = Raw(b"null")
 
@@ -24,6 +25,8 @@ class Visit:
     started: ev.VisitStarted
     at: float
     number: int
+    order: Order
+    """Where its writes stand among those of all visits."""
     outcomes: dict[str, tuple[int, float, ev.TaskAnswered | ev.TaskFailed | ev.TaskCancelled]] = field(
         default_factory=dict
     )
@@ -37,6 +40,10 @@ class Visit:
     resumed: int = 0
     tell: Callable[[str | None], None] | None = None
     """Called with the key of a task that ended (None: an item came); set by whoever runs the visit."""
+
+    def told(self, key: str | None = None) -> None:
+        if self.tell is not None:
+            self.tell(key)
 
 
 @dataclass(slots=True)

@@ -29,9 +29,9 @@ def wrong(step: dict[str, Any], **more: Any) -> list[str]:
     playbook = {
         "name": "p",
         "agents": {"a": {**AGENT, "output": THING}, "b": AGENT},
-        "inputs": {"path": {"type": "string"}, "thing": THING},
+        "inputs": {"num": {"type": "number"}, "int": {"type": "integer"}, "path": {"type": "string"}, "thing": THING},
         "secrets": {"key": "env:KEY"},
-        "state": {"found": {"type": "array", "default": []}},
+        "state": {"sum": {"type": "number"}, "found": {"type": "array", "default": []}},
         "steps": {"one": {"agent": "a"}, "two": {"agent": "b"}, "last": step},
         **more,
     }
@@ -43,7 +43,9 @@ def wrong(step: dict[str, Any], **more: Any) -> list[str]:
 
 
 def reads(expression: str) -> list[str]:
-    return [line.removeprefix("steps.last.with: ") for line in wrong({"agent": "b", "with": f"${{{{ {expression} }}}}"})]
+    return [
+        line.removeprefix("steps.last.with: ") for line in wrong({"agent": "b", "with": f"${{{{ {expression} }}}}"})
+    ]
 
 
 @pytest.mark.parametrize(
@@ -75,7 +77,7 @@ def test_what_is_there_may_be_named(expression: str) -> None:
         ("state.fond", "there is no state key `fond`. Did you mean `found`?"),
         ("execution.name", "of `execution` there is `execution.id`."),
         ("input.path", "there is no name `input`. Did you mean `inputs`?"),
-        ("has(inputs.nope)", "there is no input `nope`. There are: path, thing."),
+        ("has(inputs.nope)", "there is no input `nope`. There are: int, num, path, thing."),
         ("siz(state.found)", "there is no function `siz`. Did you mean `size`?"),
         ("now()", "there is no function `now`."),
         ("success()", "success() is known in a step's `if` only."),
@@ -116,16 +118,18 @@ def test_a_condition_stands_without_brackets() -> None:
 
 
 def test_a_mistake_deep_in_a_value_is_placed_there() -> None:
-    assert wrong({"agent": "b", "with": {"x": ["ok", {"y": "${{ inputs.q }}"}]}})[0].startswith("steps.last.with.x.1.y: ")
+    assert wrong({"agent": "b", "with": {"x": ["ok", {"y": "${{ inputs.q }}"}]}})[0].startswith(
+        "steps.last.with.x.1.y: "
+    )
     assert wrong({"agent": "b", "with": {"${{ x }}": 1}}) == [
         "steps.last.with: a key cannot hold an expression (character 1 of `${{ x }}`)."
     ]
 
 
 def test_the_outputs_and_expectations_of_a_playbook_are_checked() -> None:
-    tests = [{"name": "t", "inputs": {"path": "x", "thing": {}}, "expect": ["outputs.x == inputs.path", "item"]}]
+    tests = [{"name": "t", "inputs": {"path": "x", "thing": {}, "num": 1, "int": 1}, "expect": ["outputs.x == inputs.path", "item"]}]
     assert wrong({"agent": "b"}, outputs={"x": ["${{ steps.nope.output }}"]}, tests=tests) == [
-        "outputs.x.0: there is no step `nope`. Did you mean `one`?",
+        "outputs.x.0: there is no step `nope`. There are: last, one, two.",
         "tests.0.expect.1: `item` is known in a step with `for-each` only.",
     ]
 
@@ -139,3 +143,30 @@ def test_an_expression_of_a_strategy_sees_the_answer_only() -> None:
         "steps.last.strategy.stop-when: there is no name `inputs`.",
     ]
     assert "no name `state`" in wrong({**team, "strategy": "parallel", "complete": "best(state.found.size())"})[0]
+
+
+@pytest.mark.parametrize(
+    ("expression", "message"),
+    [
+        ("inputs.num * 2", "inputs.num is a double and 2 a whole number. Write 2.0."),
+        ("1 - state.sum > 0.0", "state.sum is a double and 1 a whole number. Write 1.0."),
+        ("(inputs.int + 0.5)", "inputs.int is a whole number and 0.5 a double. Write double(inputs.int)."),
+    ],
+)
+def test_whole_numbers_and_doubles_are_not_mixed(expression: str, message: str) -> None:
+    assert reads(expression) == [message]
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "inputs.num * 2.0",
+        "inputs.int * 2",
+        "inputs.num > 2",
+        "2 + inputs.path.size()",
+        "inputs.thing.name + 1",
+        "'inputs.num * 2'",
+    ],
+)
+def test_numbers_of_one_kind_may_be_reckoned_with(expression: str) -> None:
+    assert reads(expression) == []

@@ -59,7 +59,9 @@ def test_needs_and_the_edges_between_loops_lead_forward(given: tuple[list[list[i
 
 
 @given(wired())
-def test_steps_share_a_loop_exactly_when_each_leads_to_the_other(given: tuple[list[list[int]], list[list[int]]]) -> None:
+def test_steps_share_a_loop_exactly_when_each_leads_to_the_other(
+    given: tuple[list[list[int]], list[list[int]]],
+) -> None:
     needs, edges = given
     loop = loops(needs, edges)
     graph = whole(needs, edges)

@@ -40,3 +40,8 @@ def test_a_value_must_meet_the_schema_of_its_input() -> None:
 
 def test_missing_inputs_pass_where_they_need_not_be_complete() -> None:
     assert list(wrong_inputs(GRAPH.inputs, {}, complete=False)) == []
+
+
+def test_what_is_declared_as_a_number_is_a_double() -> None:
+    graph = Graph("g", (), inputs={"n": InputSpec({"type": "number"}), "m": InputSpec({"type": "number"}, False, 1)})
+    assert [type(value) for value in check_inputs(graph, {"n": 2}).values()] == [float, float]

@@ -71,7 +71,9 @@ def test_the_target_of_an_edge_with_needs_starts_by_its_needs() -> None:
 
 
 def test_a_step_that_an_edge_starts_waits_for_nothing_that_leads_to_it() -> None:
-    assert waits({"a": {}, "b": {"needs": ["a"], "next": "c"}, "other": {}, "c": reads("a", "b", "other")})["c"] == ["other"]
+    assert waits({"a": {}, "b": {"needs": ["a"], "next": "c"}, "other": {}, "c": reads("a", "b", "other")})["c"] == [
+        "other"
+    ]
 
 
 def test_a_step_waits_for_nothing_of_its_own_loop_or_after_it() -> None:
@@ -99,7 +101,9 @@ def test_rank_follows_the_needs_and_then_declared_order() -> None:
 
 
 def test_a_list_runs_in_order() -> None:
-    made = steps([{"id": "a"}, {"id": "b"}, {"id": "c", "needs": ["a"]}, {"id": "d", "needs": []}, {"id": "e", "needs": ["d"]}])
+    made = steps(
+        [{"id": "a"}, {"id": "b"}, {"id": "c", "needs": ["a"]}, {"id": "d", "needs": []}, {"id": "e", "needs": ["d"]}]
+    )
     assert [step.waits for step in made.values()] == [(), (0,), (0,), (), (3,)]
     assert [step.previous for step in made.values()] == [None, 0, None, None, 3]
 
@@ -154,7 +158,9 @@ def test_an_edge_that_is_never_followed_is_refused() -> None:
 
 
 def test_nothing_comes_after_the_end() -> None:
-    assert wrong({"a": {"end": "failed", "next": "b"}, "b": {}}) == ["steps.a.next: nothing comes next: this step ends the execution."]
+    assert wrong({"a": {"end": "failed", "next": "b"}, "b": {}}) == [
+        "steps.a.next: nothing comes next: this step ends the execution."
+    ]
 
 
 def test_a_cycle_of_needs_is_named_step_by_step() -> None:
@@ -169,7 +175,9 @@ def test_a_need_of_a_later_step_in_a_list_is_a_cycle() -> None:
 
 
 def test_a_loop_that_nothing_leads_into_is_unreachable_and_so_is_what_needs_it() -> None:
-    assert wrong({"go": {}, "a": {"next": "b"}, "b": {"next": "a"}, "c": {"needs": ["b"]}, "d": {"needs": ["b", "go"]}}) == [
+    assert wrong(
+        {"go": {}, "a": {"next": "b"}, "b": {"next": "a"}, "c": {"needs": ["b"]}, "d": {"needs": ["b", "go"]}}
+    ) == [
         "steps.a: unreachable: only steps that come after it lead to it.",
         "steps.b: unreachable: only steps that come after it lead to it.",
         "steps.c: unreachable: what it needs can never start.",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated
 
 import typer
@@ -35,13 +36,14 @@ def _about(
         typer.echo(context.get_help())
 
 
-for name, function in {
+_COMMANDS: dict[str, Callable[..., None]] = {
     "run": run.run, "resume": run.resume, "replay": run.replay,
     "init": authoring.init, "check": authoring.check, "plan": authoring.plan, "graph": authoring.graph,
-    "test": authoring.test, "schema": authoring.schema,
+    "test": authoring.run_tests, "schema": authoring.schema,
     "list": history.list_, "show": history.show, "events": history.events,
     "strategies": installed.strategies, "agents": installed.agents,
-}.items():  # fmt: skip
+}  # fmt: skip
+for name, function in _COMMANDS.items():
     app.command(name)(function)
 
 

@@ -73,7 +73,7 @@ def _default(value: Any) -> Any:
         return None
     if isinstance(value, str | int | float | bool | list):
         return value
-    return str(value) if type(value).__str__ is not object.__str__ else str(getattr(value, "rule", value))
+    return str(getattr(value, "rule", value)) if "__str__" not in vars(type(value)) else str(value)
 
 
 def _lines(one: dict[str, Any]) -> Iterator[str]:

@@ -15,7 +15,10 @@ def list_(
     limit: Annotated[int | None, typer.Option(min=1, help="At most so many.")] = None,
     store: Store = None,
 ) -> None:
-    """List executions, newest first. With --json: [{id, playbook, status, created, updated, interrupted, parent}]."""
+    """List executions, newest first.
+
+    With --json: [{id, playbook, status, created, updated, interrupted, parent}].
+    """
     from agentical.cli.executing import awaited
     from agentical.cli.looking import list_executions
 
@@ -23,7 +26,10 @@ def list_(
 
 
 def show(id: ExecutionId, as_json: AsJson = False, store: Store = None) -> None:
-    """Show how an execution stands or ended: its steps, who answered, votes, receipt, error."""
+    """Show how an execution stands or ended.
+
+    Its steps, who answered, votes, outputs, error, receipt.
+    """
     from agentical.cli.executing import awaited
     from agentical.cli.looking import show_execution
 
@@ -36,7 +42,10 @@ def events(
     as_json: AsJson = False,
     store: Store = None,
 ) -> None:
-    """Print the journal of an execution. With --json: one object a line, {seq, at, type, …}."""
+    """Print the journal of an execution.
+
+    With --json: one object a line, {seq, at, type, …}.
+    """
     from agentical.cli.executing import awaited
     from agentical.cli.looking import print_events
 

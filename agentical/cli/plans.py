@@ -60,18 +60,14 @@ def most_tasks(graph: Graph, step: Step) -> int | None:
         return 0
     if step.strategy is None:
         return 1
+    items = len(step.for_each) if isinstance(step.for_each, list) else None
+    if items is None and (step.for_each is not None or step.source is not None):
+        return None
     members = sum(len(members_of(graph.agents[name])) for name in step.members)
     strategy = plugins.build(plugins.load("agentical.strategies", step.strategy), step.options)
     most = getattr(strategy, "most", None)
-    counted: int | None = most(members, _items(step)) if most else None
+    counted: int | None = most(members, items) if most else None
     return counted
-
-
-def _items(step: Step) -> int | None:
-    """How many items are written in the playbook itself; 0 for a step without any."""
-    if step.source is None and step.for_each is None:
-        return 0
-    return len(step.for_each) if isinstance(step.for_each, list) else None
 
 
 def _step(graph: Graph, step: Step, visits: int) -> dict[str, Any]:

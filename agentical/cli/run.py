@@ -25,9 +25,9 @@ def run(
     quiet: Quiet = False,
     store: Store = None,
 ) -> None:
-    """Run a playbook; its outputs are printed as one JSON object.
+    """Run a playbook.
 
-    Exit status: 0 completed, 1 failed, 2 the playbook or the call is wrong, 3 paused, 4 cancelled, 130 interrupted.
+    Its outputs are printed as one JSON object, and nothing else is; progress goes to stderr. Exit status: 0 completed, 1 failed, 2 the playbook or the call is wrong, 3 paused, 4 cancelled, 130 interrupted.
     With --json: {id, status, outputs, error, receipt}. Ctrl-C leaves an execution that `agentical resume ID` goes on with.
     """
     from agentical.cli.executing import Manner, awaited, run_playbook
@@ -47,7 +47,10 @@ def resume(
     quiet: Quiet = False,
     store: Store = None,
 ) -> None:
-    """Go on with an execution that was interrupted; what was answered is not asked again. Prints what `run` prints."""
+    """Go on with an execution that was interrupted.
+
+    What was answered is not asked again. Prints what `run` prints.
+    """
     from agentical.cli.executing import Manner, awaited, resume_execution
 
     manner = Manner(store, as_json, quiet)
@@ -55,7 +58,10 @@ def resume(
 
 
 def replay(id: ExecutionId, as_json: AsJson = False, store: Store = None) -> None:
-    """Run an execution again from its journal, asking nobody: does everything come out as it is recorded?"""
+    """Run an execution again from its journal alone.
+
+    Nobody is asked. Exit status 1 where anything comes out otherwise than it is recorded.
+    """
     from agentical.cli.executing import awaited, replay_execution
 
     raise typer.Exit(awaited(replay_execution, id, as_json, store))

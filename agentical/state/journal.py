@@ -187,6 +187,18 @@ async def read(
     `before` is the hash of entry `after`, where known. A cut tail shows only against the execution's row: `check_head`.
     """
     seq, head = after, before or (GENESIS if after == 0 else None)
+    try:
+        async for found in _read(store, execution, after, seq, head):
+            seq, head = found[0].seq, found[1]
+            if seq > after:
+                yield found
+    except JournalDamaged as damaged:
+        raise JournalDamaged(execution, damaged.seq, damaged.what, head=head if seq else None) from None
+
+
+async def _read(
+    store: Store, execution: str, after: int, seq: int, head: bytes | None
+) -> AsyncIterator[tuple[Entry, bytes]]:
     async for written in store.journal(execution, after=after):
         if head is None or written.first <= after:
             seq, head = written.first - 1, written.before
@@ -197,8 +209,7 @@ async def read(
             raise JournalDamaged(execution, written.first, "its hash is not the one that was stored")
         for line, digest in zip(written.lines, hashes, strict=True):
             seq += 1
-            if seq > after:
-                yield _decoded(execution, seq, line), digest
+            yield _decoded(execution, seq, line), digest
 
 
 def _decoded(execution: str, seq: int, line: bytes) -> Entry:
@@ -214,4 +225,5 @@ def _decoded(execution: str, seq: int, line: bytes) -> Entry:
 def check_head(execution: str, row: ev.ExecutionRow, seq: int, head: bytes) -> None:
     """Raises JournalDamaged where the journal does not end as the execution's row says."""
     if (seq, head) != (row.head_seq, row.head_hash):
-        raise JournalDamaged(execution, seq + 1, f"the journal should end at entry {row.head_seq} and ends at {seq}")
+        what = f"the journal should end at entry {row.head_seq} and ends at {seq}"
+        raise JournalDamaged(execution, seq + 1, what, head=head if seq else None)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from agentical.errors import CallInvalid, ExecutionOwned, ExecutionUnknown, StoreError
+from agentical.errors import CallInvalid, ExecutionOwned, ExecutionUnknown, OwnershipLost, StoreError
 from agentical.events import ExecutionRow, Tally
 from agentical.ports import Append, Claim, Refused, Written
 
@@ -21,13 +21,14 @@ from agentical.ports import Append, Claim, Refused, Written
 class _Kept:
     """One execution: its row as claimed, where it stands since, and what was appended."""
 
-    __slots__ = ("appends", "ends", "epoch", "head", "head_seq", "owner", "row", "status", "updated")
+    __slots__ = ("appends", "aside", "ends", "epoch", "head", "head_seq", "owner", "row", "status", "updated")
 
     def __init__(self, row: ExecutionRow) -> None:
         self.row, self.epoch, self.owner = row, row.epoch, row.owner
         self.head_seq, self.head = row.head_seq, row.head_hash
         self.status, self.updated = row.status, row.updated
         self.appends: list[Append] = []
+        self.aside: list[Append] = []
         self.ends: list[int] = []
 
     def add(self, append: Append) -> None:
@@ -107,6 +108,17 @@ class MemoryStore:
         previous, kept.owner = kept.owner, owner
         kept.epoch += 1
         return Claim(kept.as_row(), created, previous)
+
+    async def set_aside(self, execution: str, epoch: int, after: int, head: bytes) -> int:
+        """Take the entries after `after` out of the journal and keep them apart."""
+        kept = self._kept[execution]
+        if kept.epoch != epoch:
+            raise OwnershipLost(execution)
+        at, lost = bisect_right(kept.ends, after), kept.head_seq - after
+        kept.aside += kept.appends[at:]
+        del kept.appends[at:], kept.ends[at:]
+        kept.head_seq, kept.head = after, head
+        return lost
 
     async def release(self, execution: str, epoch: int) -> None:
         """Stop being the owner, if the epoch is still this one."""

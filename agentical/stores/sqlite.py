@@ -71,6 +71,10 @@ class SqliteStore:
         """
         return await self._writer.run(self._writes.claim, execution, owner, alive, create)
 
+    async def set_aside(self, execution: str, epoch: int, after: int, head: bytes) -> int:
+        """Take the entries after `after` out of the journal and keep them apart, in the table `set_aside`."""
+        return await self._writer.run(self._writes.set_aside, execution, epoch, after, head)
+
     async def release(self, execution: str, epoch: int) -> None:
         """Stop being the owner, if the epoch is still this one."""
         await self._writer.run(self._writes.release, execution, epoch)

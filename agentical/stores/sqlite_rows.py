@@ -10,7 +10,7 @@ import json
 import sqlite3
 from collections.abc import Callable, Sequence
 
-from agentical.errors import ExecutionOwned, ExecutionUnknown, JournalDamaged, StoreError
+from agentical.errors import ExecutionOwned, ExecutionUnknown, JournalDamaged, OwnershipLost, StoreError
 from agentical.events import ExecutionRow, Tally
 from agentical.ports import Append, Claim, Refused, Written
 from agentical.stores.packing import Packer, Unreadable, unpack
@@ -29,6 +29,10 @@ _ADD_TALLY = (
     "INSERT INTO tallies (name, count, succeeded, took, cost) VALUES (?, ?, ?, ?, ?) ON CONFLICT (name) DO UPDATE SET "
     "count = count + excluded.count, succeeded = succeeded + excluded.succeeded, "
     "took = took + excluded.took, cost = cost + excluded.cost"
+)
+_SET_ASIDE = (
+    'INSERT INTO set_aside (execution, first, "before", "after", codec, body) '
+    'SELECT execution, first, "before", "after", codec, body FROM journal WHERE execution = ? AND first > ?'
 )
 _READ_LINES = (
     'SELECT first, "before", "after", codec, body FROM journal WHERE execution = (SELECT n FROM executions WHERE id = ?1) '
@@ -131,6 +135,19 @@ class Writes:
         cursor.execute("COMMIT")
         self._wrote(2 * _PAGE)
         return Claim(claimed, row is None, None if row is None else row.owner)
+
+    def set_aside(self, connection: sqlite3.Connection, execution: str, epoch: int, after: int, head: bytes) -> int:
+        """Move the rows that begin after entry `after` out of the journal; returns how many entries they should hold."""
+        cursor = connection.execute("BEGIN IMMEDIATE")
+        row, number = _row(cursor, execution), self._number(cursor, execution)
+        if row is None or row.epoch != epoch:
+            raise OwnershipLost(execution)
+        cursor.execute(_SET_ASIDE, (number, after))
+        cursor.execute("DELETE FROM journal WHERE execution = ? AND first > ?", (number, after))
+        cursor.execute("UPDATE executions SET head_seq = ?, head_hash = ? WHERE n = ?", (after, head, number))
+        cursor.execute("COMMIT")
+        self._wrote(4 * _PAGE)
+        return row.head_seq - after
 
     def release(self, connection: sqlite3.Connection, execution: str, epoch: int) -> None:
         """Stop being the owner, if the epoch is still this one."""

@@ -25,6 +25,9 @@ DDL = (
         n INTEGER NOT NULL PRIMARY KEY, execution INTEGER NOT NULL, first INTEGER NOT NULL, "before" BLOB NOT NULL,
         "after" BLOB NOT NULL, codec INTEGER NOT NULL, body BLOB NOT NULL)""",
     "CREATE INDEX journal_execution_first ON journal (execution, first)",
+    """CREATE TABLE set_aside (
+        n INTEGER NOT NULL PRIMARY KEY, execution INTEGER NOT NULL, first INTEGER NOT NULL, "before" BLOB NOT NULL,
+        "after" BLOB NOT NULL, codec INTEGER NOT NULL, body BLOB NOT NULL)""",
     """CREATE TABLE blobs (
         n INTEGER NOT NULL PRIMARY KEY, sha256 BLOB NOT NULL UNIQUE, codec INTEGER NOT NULL, size INTEGER NOT NULL,
         body BLOB NOT NULL)""",

@@ -46,6 +46,20 @@ class JournalTable(SQLModel, table=True):
     body: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
 
 
+class SetAsideTable(SQLModel, table=True):
+    """What was taken out of a damaged journal, as it was."""
+
+    __tablename__: ClassVar[str] = "set_aside"
+
+    n: int | None = Field(default=None, sa_column=Column(Integer, primary_key=True))
+    execution: int = Field(sa_column=Column(Integer, nullable=False))
+    first: int = Field(sa_column=Column(Integer, nullable=False))
+    before: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+    after: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+    codec: int = Field(sa_column=Column(Integer, nullable=False))
+    body: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+
+
 class BlobTable(SQLModel, table=True):
     """A large value, stored once under its SHA-256."""
 

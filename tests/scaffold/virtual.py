@@ -30,13 +30,13 @@ class _Jump:
         return getattr(self._real, name)
 
     def select(self, timeout: float | None = None) -> Any:
-        if self._loop.in_threads or timeout is None:
+        if timeout != 0 and (self._loop.in_threads or timeout is None):
             found = self._real.select(PATIENCE)
             if not found:
                 raise Hangs("nobody will ever wake this loop")
             return found
         if not (found := self._real.select(0)):
-            self._loop.now += timeout
+            self._loop.now += timeout or 0.0
             if self._loop.now > LONGEST:
                 raise Hangs(f"{LONGEST:g} virtual seconds have passed")
         return found
