@@ -12,7 +12,7 @@ from agentical import events as ev
 from agentical.agents.failures import classify
 from agentical.asking import Asks, Task
 from agentical.decisions import Decisions
-from agentical.errors import BudgetExceeded, StepFailed, StoreError, TaskFailed
+from agentical.errors import BudgetExceeded, StepFailed, StoreError, StrategyDiverged, TaskFailed
 from agentical.events import Failure, Tally
 from agentical.graph import Step
 from agentical.jsonvalues import digest, encode, loads
@@ -43,7 +43,10 @@ class Coordinator:
         self._strategies, self._read_tallies, self._start_soon = strategies, read_tallies, start_soon
 
     async def run(self, visit: Visit) -> None:
-        """Run a visit to its end and note how it ended. Raises StoreError and BudgetExceeded: the execution's matter."""
+        """Run a visit to its end and note how it ended. What is the execution's matter is raised.
+
+        That is StoreError, BudgetExceeded, and StrategyDiverged: nothing is recorded, so it can be resumed with other code.
+        """
         step = self._decisions.progress.by_id[visit.started.step]
         if step.body in ("set", "end"):
             ended = self._decisions.completed(step, visit.started.visit, None, Raw(b"null"))
@@ -90,7 +93,7 @@ class Coordinator:
         """What the work comes to; its exceptions as the step's failure."""
         try:
             return await work(step, visit)
-        except (StoreError, BudgetExceeded):
+        except (StoreError, BudgetExceeded, StrategyDiverged):
             raise
         except TaskFailed as error:
             failure = Failure(error.failure_class, str(error), error.failure_code)

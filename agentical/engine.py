@@ -62,7 +62,7 @@ class Engine:
         self._strategies = strategies
         self._busy = 0
         self._began = 0.0
-        self._done = False
+        self._done = self._ended = False
 
     async def run(self) -> None:
         """Run it. Raises StoreError where the store fails (resume it later); a failed execution does not raise.
@@ -76,6 +76,8 @@ class Engine:
                 await self._run_all()
             if scope.cancelled_caught:
                 await self._stop(BudgetExceeded("seconds", self._budget.time or 0.0))
+            else:
+                await self._end()
         except BudgetExceeded as error:
             await self._stop(error)
         except anyio.get_cancelled_exc_class():
@@ -99,7 +101,6 @@ class Engine:
                     group.cancel_scope.cancel()
         except BaseExceptionGroup as errors:
             raise first_error(errors) from errors
-        await self._end()
 
     def _start(self, visit: Visit) -> None:
         self._busy += 1
@@ -145,14 +146,18 @@ class Engine:
         self._progress.due.clear()
         ended = self._execution.decisions.ended()
         assert ended is not None
-        await self._recorder.record(ended)
+        await self._record_end(ended)
 
     async def _stop(self, error: BudgetExceeded) -> None:
         self._cancel_open(str(error))
-        await self._recorder.record(ev.ExecutionFailed(Failure("exhausted", str(error), error.code)))
+        await self._record_end(ev.ExecutionFailed(Failure("exhausted", str(error), error.code)))
+
+    async def _record_end(self, ended: ev.Event) -> None:
+        self._ended = True
+        await self._recorder.record(ended)
 
     async def _interrupted(self) -> None:
-        if self._recorder.broken is None and self._progress.status == "running":
+        if self._recorder.broken is None and not self._ended:
             await self._recorder.record(ev.ExecutionPaused("interrupted"))
 
     def _cancel_open(self, reason: str) -> None:

@@ -16,7 +16,7 @@ from importlib.util import find_spec, module_from_spec
 from types import ModuleType
 from typing import Any, Final
 
-from agentical.references import ExpressionInvalid, Path, tokens
+from agentical.references import ExpressionInvalid, Path, words
 
 LARGEST: Final = 8 * 1024 * 1024
 """What CEL is handed, at most: characters of text, and 8 for every value."""
@@ -64,7 +64,7 @@ def compiled(source: str) -> Any:
 
 
 def _counted(source: str) -> str:
-    found = [token for token in tokens(source) if token.kind != "space"]
+    found = words(source)
     for token, after in zip(reversed(found[:-1]), reversed(found[1:]), strict=True):
         if (token.kind, token.text, after.text) == ("name", "size", "("):
             source = source[: token.offset] + COUNTED + source[token.offset + len(COUNTED) :]

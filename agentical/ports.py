@@ -18,8 +18,7 @@ from agentical.records import Claim as Claim
 from agentical.records import Refused as Refused
 from agentical.records import Written as Written
 
-ANY: Final = None
-"""As a member to ask: whoever the balancer picks."""
+ANY: Final = None  # as a member to ask: whoever the balancer picks
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,9 +238,9 @@ class Store(Protocol):
         ...
 
     async def set_aside(self, execution: str, epoch: int, after: int, head: bytes) -> int:
-        """Take the entries after entry `after` (its hash is `head`) out of the journal, whole appends, and keep them apart.
+        """Take what follows entry `after` (whose hash is `head`) out of a damaged journal, and keep it apart.
 
-        For a journal that is damaged there. Returns how many there should have been; OwnershipLost for an old epoch.
+        Returns how many entries there should have been. Raises OwnershipLost for an old epoch.
         """
         ...
 

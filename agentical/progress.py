@@ -5,7 +5,8 @@ a payload, an edge) is in `decisions.py` and its result is an event, so that not
 
 Why "closed": a step that edges lead to may be visited several times, so what needs it waits until nothing active can
 reach it any more. With ancestors and activity kept as bit sets that test is one `&`, and a branch not taken is
-skipped the moment its last way in is gone, not when everything else has ended.
+skipped the moment its last way in is gone, not when everything else has ended. An arrival that waits for needs is no
+activity, or it would wait for itself where it may lead back to them: what it waits for is.
 """
 
 from __future__ import annotations
@@ -227,7 +228,7 @@ class Progress:
             self._arrive(Due(target, again, via, carried))
         elif to == "fail" and self.failure is None:
             self.failure = (Failure("upstream", f"step {step.id} led to `fail`", "LED_TO_FAIL"), step.id)
-        if not (view.queued or view.running or view.arrivals):
+        if not (view.queued or view.running):
             self._active &= ~(1 << step.index)
             self._settle(step)
 
@@ -235,7 +236,6 @@ class Progress:
         view = self.views[due.step.index]
         if view.waiting > 0:
             view.arrivals.append(due)
-            self._active |= 1 << due.step.index
         else:
             self._queue(due)
 
@@ -244,7 +244,7 @@ class Progress:
             self._close(step)
         for index in self._open_targets:
             view = self.views[index]
-            if self._active >> index & 1 or self.arrows.ancestors[index] & self._active:
+            if view.arrivals or self._active >> index & 1 or self.arrows.ancestors[index] & self._active:
                 continue
             target = self.graph.steps[index]
             if view.status != "pending":

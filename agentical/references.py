@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from agentical.errors import CallInvalid
@@ -71,6 +72,12 @@ def tokens(source: str, start: int = 0) -> Iterator[Token]:
         yield Token(str(match.lastgroup), match[0], match.start())
 
 
+@lru_cache(maxsize=256)
+def words(source: str) -> tuple[Token, ...]:
+    """The tokens that mean something. Remembered, as each expression is looked at several times in a row."""
+    return tuple(token for token in tokens(source) if token.kind != "space")
+
+
 def pure_path(source: str) -> tuple[str | int, ...] | None:
     """The names and indices, where the expression is a path and nothing else."""
     match = _PURE.fullmatch(source)
@@ -93,7 +100,7 @@ class References:
         self.paths: set[Path] = set()
         self.tested: set[Path] = set()
         self.functions: set[str] = set()
-        self._tokens = [token for token in tokens(source) if token.kind != "space"]
+        self._tokens = words(source)
         self._end = Token("", "", len(source))
         self._bound: list[tuple[int, str]] = []
         self._tests: list[int] = []
@@ -170,7 +177,7 @@ class References:
 
 def sums(source: str) -> Iterator[tuple[Path, str]]:
     """Every `path + number` and `number + path`, whatever the operator: the path and the number as written."""
-    found = [token for token in tokens(source) if token.kind != "space"]
+    found = words(source)
     for at, token in enumerate(found):
         if token.kind == "number":
             if at >= 4 and found[at - 1].text in _OPERATORS:

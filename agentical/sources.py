@@ -21,8 +21,10 @@ from agentical.visits import Visit
 class Items(Protocol):
     """What a team needs to know of the items."""
 
-    @property
-    def count(self) -> int | None: ...
+    def count(self, seen: int) -> int | None:
+        """How many there are, as far as entry `seen` tells: the last one that was handed over."""
+        ...
+
     def take(self, before: int | None) -> Item | None:
         """The next item, if it is there and was recorded before entry `before` (None: no matter when)."""
         ...
@@ -41,9 +43,8 @@ class ListedItems:
     def __init__(self, values: list[Any], shape: Callable[[int, Any], Any]) -> None:
         self._values, self._shape, self._next = values, shape, 0
 
-    @property
-    def count(self) -> int | None:
-        return len(self._values)
+    def count(self, seen: int) -> int | None:
+        return None if self is NO_ITEMS else len(self._values)
 
     def take(self, before: int | None) -> Item | None:
         if self._next >= len(self._values):
@@ -79,10 +80,12 @@ class SourceItems:
         self._wanted = anyio.Event()
         self._scope: anyio.CancelScope | None = None
         self._error: Exception | None = None
+        self._told_the_end = False
 
-    @property
-    def count(self) -> int | None:
-        return self._visit.taken if self._visit.items_ended else None
+    def count(self, seen: int) -> int | None:
+        """Not known before the strategy could tell, however much of the record there is already."""
+        ended = self._visit.items_ended
+        return self._visit.taken if ended and (self._told_the_end or ended[0] < seen) else None
 
     def take(self, before: int | None) -> Item | None:
         recorded = self._visit.items
@@ -96,6 +99,7 @@ class SourceItems:
         if self._visit.items:
             return True
         if self._visit.items_ended:
+            self._told_the_end = True
             return False
         if self._scope is None:
             self._scope = anyio.CancelScope()

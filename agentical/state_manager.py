@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Self
@@ -14,7 +15,7 @@ from cachetools import LRUCache
 
 from agentical import events as ev
 from agentical.decisions import Decisions, Rules
-from agentical.errors import AgenticalError, CallInvalid, ExecutionUnknown, JournalDamaged, StoreError
+from agentical.errors import CallInvalid, ExecutionOwned, ExecutionUnknown, JournalDamaged, StoreError
 from agentical.events import GENESIS, Entry, ExecutionRow, Tally
 from agentical.graph import decode_graph
 from agentical.ports import Claim, Clock, Monitor, Store
@@ -31,6 +32,7 @@ class Execution:
     progress: Progress
     rules: Rules
     recorder: JournalRecorder
+    claim: Claim
     decisions: Decisions = field(init=False)
 
     def __post_init__(self) -> None:
@@ -49,6 +51,7 @@ class StateManager:
         self.store, self._clock, self._monitors = store, clock, monitors
         self._rules: LRUCache[str, Rules] = LRUCache(cache_size)
         self._live: set[JournalRecorder] = set()
+        self._held: set[str] = set()
 
     async def __aenter__(self) -> Self:
         self.ownership = await asyncio.to_thread(Ownership, self.store.folder)
@@ -75,9 +78,10 @@ class StateManager:
         claim = await self._claim(execution, create=row)
         if claim.row.head_seq:
             return await self._recovered(claim)
-        opened = await self._opened(claim, blobs[started.graph])
-        opened.recorder.keep(dict(blobs))
-        await opened.recorder.record(started)
+        async with self._let_go_on_error(claim):
+            opened = await self._opened(claim, blobs[started.graph])
+            opened.recorder.keep(dict(blobs))
+            await opened.recorder.record(started)
         return opened
 
     async def recover(self, execution: str, *, accept_loss: int | None = None) -> Execution:
@@ -97,7 +101,7 @@ class StateManager:
     async def _recovered_before(self, damaged: JournalDamaged, head: bytes) -> Execution:
         claim = await self._claim(damaged.execution)
         lost = await self.store.set_aside(claim.row.id, claim.row.epoch, damaged.seq - 1, head)
-        await self.store.release(claim.row.id, claim.row.epoch)
+        await self._let_go(claim)
         opened = await self._recovered(await self._claim(damaged.execution))
         await opened.recorder.record(ev.LossAccepted(damaged.seq, lost))
         return opened
@@ -107,7 +111,7 @@ class StateManager:
         self._live.discard(opened.recorder)
         if opened.recorder.broken is None:
             await opened.recorder.flush()
-        await self.store.release(opened.id, opened.recorder.epoch)
+        await self._let_go(opened.claim)
 
     async def flush_idle(self) -> None:
         """Commit what has ridden along since the last call, in executions that wait for something slow."""
@@ -158,15 +162,39 @@ class StateManager:
         return dict(await self.store.tallies(prefix))
 
     async def _claim(self, execution: str, create: ExecutionRow | None = None) -> Claim:
-        claim = await self.store.claim(execution, self.ownership.token, self.ownership.alive, create=create)
-        if claim.previous_owner and claim.previous_owner != self.ownership.token:
-            await asyncio.to_thread(self.ownership.end_children, claim.previous_owner)
+        """Why `_held`: a claim that was given up half-way may stand in the store under this very process's token."""
+        if execution in self._held:
+            raise ExecutionOwned(execution, self.ownership.token)
+        self._held.add(execution)
+        try:
+            claim = await self.store.claim(execution, self.ownership.token, self._alive_elsewhere, create=create)
+            if claim.previous_owner and claim.previous_owner != self.ownership.token:
+                await asyncio.to_thread(self.ownership.end_children, claim.previous_owner)
+        except BaseException:
+            self._held.discard(execution)
+            raise
         return claim
+
+    def _alive_elsewhere(self, owner: str) -> bool:
+        return owner != self.ownership.token and self.ownership.alive(owner)
+
+    async def _let_go(self, claim: Claim) -> None:
+        self._held.discard(claim.row.id)
+        await self.store.release(claim.row.id, claim.row.epoch)
+
+    @asynccontextmanager
+    async def _let_go_on_error(self, claim: Claim) -> AsyncIterator[None]:
+        try:
+            yield
+        except BaseException:
+            with anyio.CancelScope(shield=True):
+                await self._let_go(claim)
+            raise
 
     async def _recovered(self, claim: Claim) -> Execution:
         opened: Execution | None = None
         seq, head = 0, GENESIS
-        try:
+        async with self._let_go_on_error(claim):
             async for entry, digest in read(self.store, claim.row.id):
                 if opened is None:
                     opened = await self._opened(claim, await self._graph(claim.row.id, entry))
@@ -177,9 +205,6 @@ class StateManager:
                 raise CallInvalid(
                     f"{claim.row.id} was begun and nothing was recorded. Run its playbook with --id {claim.row.id}."
                 )
-        except AgenticalError:
-            await self.store.release(claim.row.id, claim.row.epoch)
-            raise
         return opened
 
     async def _opened(self, claim: Claim, graph: bytes) -> Execution:
@@ -188,7 +213,7 @@ class StateManager:
         head = (claim.row.head_seq, claim.row.head_hash)
         recorder = JournalRecorder(claim.row.id, claim.row.epoch, head, self._journal, progress, self._clock)
         self._live.add(recorder)
-        return Execution(claim.row.id, progress, rules, recorder)
+        return Execution(claim.row.id, progress, rules, recorder, claim)
 
     async def _rules_of(self, execution: str, first: Entry) -> Rules:
         return self._rules_for(await self._graph(execution, first))

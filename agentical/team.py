@@ -23,6 +23,7 @@ from agentical.sources import Items
 from agentical.visits import Receipt, Visit
 
 Ended = ev.TaskAnswered | ev.TaskFailed | ev.TaskCancelled
+LOST = "it is recorded as the loser of a race, and is now waited for"
 
 
 class VisitTeam:
@@ -35,11 +36,12 @@ class VisitTeam:
         self._unsent: list[Task] = []
         self._ready: list[tuple[int, str]] = []
         self._under_way: set[str] = set()
+        self._lost = 0
         floor.teams.append(self)
 
     @property
     def item_count(self) -> int | None:
-        return self._floor.items.count
+        return self._floor.items.count(self._floor.seen)
 
     @property
     def elapsed(self) -> float:
@@ -57,7 +59,9 @@ class VisitTeam:
         self._under_way.add(task.key)
         if (found := self._floor.recorded(task)) is None:
             self._unsent.append(task)
-        elif not isinstance(found[2], ev.TaskCancelled):
+        elif isinstance(found[2], ev.TaskCancelled):
+            self._lost += 1
+        else:
             heapq.heappush(self._ready, (found[0], task.key))
 
     async def next(self, *, or_item: bool = False) -> Outcome | Item | None:
@@ -71,8 +75,10 @@ class VisitTeam:
                 self._under_way.discard(key)
                 return floor.hand_over(floor.visit.outcomes[key], self._prefix)
             self._send()
-            if (or_item and floor.items.want()) or self._under_way:
+            if (or_item and floor.items.want()) or len(self._under_way) > self._lost:
                 await floor.news()
+            elif self._lost:
+                raise StrategyDiverged(floor.visit.started.visit, min(self._under_way), LOST)
             else:
                 return None
 
@@ -154,7 +160,7 @@ class Floor:
         self._extra, self._task_parts = tuple(extra), task_parts
         self._keys: set[str] = set()
         self._running: dict[str, tuple[Task, anyio.CancelScope]] = {}
-        self._last_at = visit.at
+        self.seen, self._last_at = 0, visit.at
         self._error: Exception | None = None
         self._news: anyio.Event | None = None
         visit.tell = self._told
@@ -191,15 +197,15 @@ class Floor:
 
     def hand_over(self, found: tuple[int, float, Ended], prefix: str = "") -> Outcome:
         """An outcome as the strategy gets it: its own copy of the answer."""
-        _, at, event = found
-        self._last_at = max(self._last_at, at)
+        seq, at, event = found
+        self.seen, self._last_at = max(self.seen, seq), max(self._last_at, at)
         key = event.key.removeprefix(prefix)
         if isinstance(event, ev.TaskAnswered):
             answer = loads(event.answer)
             return Outcome(key, event.member, answer, None, event.edge, event.took, event.usage)
         if isinstance(event, ev.TaskFailed):
             return Outcome(key, event.member, None, event.failure, None, event.took, event.usage)
-        raise StrategyDiverged(event.visit, event.key, "it is recorded as the loser of a race, and is now waited for")
+        raise StrategyDiverged(event.visit, event.key, LOST)
 
     async def ask(self, task: Task) -> None:
         await self._asking.ask(task)

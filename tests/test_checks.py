@@ -127,7 +127,13 @@ def test_a_mistake_deep_in_a_value_is_placed_there() -> None:
 
 
 def test_the_outputs_and_expectations_of_a_playbook_are_checked() -> None:
-    tests = [{"name": "t", "inputs": {"path": "x", "thing": {}, "num": 1, "int": 1}, "expect": ["outputs.x == inputs.path", "item"]}]
+    tests = [
+        {
+            "name": "t",
+            "inputs": {"path": "x", "thing": {}, "num": 1, "int": 1},
+            "expect": ["outputs.x == inputs.path", "item"],
+        }
+    ]
     assert wrong({"agent": "b"}, outputs={"x": ["${{ steps.nope.output }}"]}, tests=tests) == [
         "outputs.x.0: there is no step `nope`. There are: last, one, two.",
         "tests.0.expect.1: `item` is known in a step with `for-each` only.",

@@ -132,7 +132,7 @@ def test_secrets_stand_alone_in_the_settings_of_an_agent() -> None:
     assert wrong({"a": {**CAT, "argv": ["cat", "${{ secrets.key + 'x' }}"]}}, secrets={"key": "env:KEY"}) == [
         "agents.a.argv: in an agent's settings stands ${{ secrets.NAME }} only, nothing computed."
     ]
-    assert "there is no name `inputs`" in wrong({"a": {**CAT, "argv": ["${{ inputs.x }}"]}})[0]
+    assert "there is no name `inputs`" in wrong({"a": {**CAT, "argv": ["cat", "${{ inputs.x }}"]}})[0]
 
 
 def test_a_short_form_in_a_step_is_an_agent_of_its_own() -> None:

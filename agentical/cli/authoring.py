@@ -74,7 +74,7 @@ def run_tests(
     Agents that a test fakes answer as it says, the others really run. Exit status: 0 all passed, 1 one failed, 2 a playbook is wrong.
     """
     from agentical.cli.checking import test_playbooks
-    from agentical.cli.executing import awaited
+    from agentical.cli.interrupts import awaited
 
     raise typer.Exit(awaited(test_playbooks, playbooks, junit))
 

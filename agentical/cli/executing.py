@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from agentical.cli.faults import INTERRUPTED
 from agentical.cli.inputs import inputs_of
@@ -31,14 +29,6 @@ class Manner:
     store: str | None = None
     as_json: bool = False
     quiet: bool = False
-
-
-def awaited(command: Callable[..., Coroutine[Any, Any, int]], *args: Any) -> int:
-    """The exit status of a command that awaits."""
-    try:
-        return asyncio.run(command(*args))
-    except KeyboardInterrupt:
-        return INTERRUPTED
 
 
 async def run_playbook(playbook: str, pairs: Sequence[str], file: str | None, id: str | None, manner: Manner) -> int:
@@ -83,8 +73,11 @@ async def replay_execution(id: str, as_json: bool, store: str | None) -> int:
 async def _catch_up(app: Agentical, id: str, display: Display) -> None:
     """Show what is recorded already; an id that is not begun has nothing."""
     row = await app.state.store.row(id)
-    if row is not None and row.head_seq:
-        display.catch_up(await app.state.look(id))
+    if row is None or not row.head_seq:
+        return
+    display.catch_up(await app.state.look(id))
+    if row.owner is not None and app.state.ownership.alive(row.owner):
+        display.line(f"{id}: another process runs it, this one waits for its end")
 
 
 async def _go(app: Agentical, id: str, work: Callable[[], Awaitable[Run]], display: Display, manner: Manner) -> int:

@@ -19,7 +19,7 @@ def list_(
 
     With --json: [{id, playbook, status, created, updated, interrupted, parent}].
     """
-    from agentical.cli.executing import awaited
+    from agentical.cli.interrupts import awaited
     from agentical.cli.looking import list_executions
 
     raise typer.Exit(awaited(list_executions, as_json, children, limit, store))
@@ -30,7 +30,7 @@ def show(id: ExecutionId, as_json: AsJson = False, store: Store = None) -> None:
 
     Its steps, who answered, votes, outputs, error, receipt.
     """
-    from agentical.cli.executing import awaited
+    from agentical.cli.interrupts import awaited
     from agentical.cli.looking import show_execution
 
     raise typer.Exit(awaited(show_execution, id, as_json, store))
@@ -46,7 +46,7 @@ def events(
 
     With --json: one object a line, {seq, at, type, …}.
     """
-    from agentical.cli.executing import awaited
+    from agentical.cli.interrupts import awaited
     from agentical.cli.looking import print_events
 
     raise typer.Exit(awaited(print_events, id, follow, as_json, store))

@@ -8,9 +8,9 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from types import FrameType
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import anyio
 
@@ -19,6 +19,14 @@ from agentical.cli.faults import INTERRUPTED
 T = TypeVar("T")
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+def awaited(command: Callable[..., Coroutine[Any, Any, int]], *args: Any) -> int:
+    """The exit status of a command that awaits."""
+    try:
+        return asyncio.run(command(*args))
+    except KeyboardInterrupt:
+        return INTERRUPTED
 
 
 async def interruptible(

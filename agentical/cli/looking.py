@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from typing import Any
 
@@ -15,6 +16,8 @@ from agentical.events import Entry, ExecutionRow
 from agentical.jsonvalues import encode
 from agentical.runs import Run
 from agentical.sdk import Agentical
+
+_DIGEST = re.compile("[0-9a-f]{64}")
 
 
 async def list_executions(as_json: bool, children: bool, limit: int | None, store: str | None) -> int:
@@ -38,6 +41,8 @@ async def show_execution(id: str, as_json: bool, store: str | None) -> int:
     async with Agentical(existing(store)) as app:
         run, row = await app.show(id), _row(app, await app.state.row(id))
         told = story([entry async for entry in app.events(id)])
+        seen = {one.step for one in told}
+        told += [Told(step.id, None, status="pending") for step in run.progress.graph.steps if step.id not in seen]
     if as_json:
         shown = {**row, **run.as_json(), "inputs": run.progress.inputs, "steps": [one.as_json() for one in told]}
         put_json(shown)
@@ -122,9 +127,14 @@ def _fields(entry: Entry) -> dict[str, Any]:
 def _line(entry: Entry) -> str:
     fields = _fields(entry)
     name = str(fields.pop("type"))
-    told = "  ".join(f"{key}={shortened(_json(value), 100)}" for key, value in fields.items())
+    told = "  ".join(f"{key}={_brief(value)}" for key, value in fields.items() if value != {})
     clock = time.strftime("%H:%M:%S", time.localtime(entry.at)) + f".{int(entry.at % 1 * 1000):03d}"
     return f"{entry.seq:>5}  {clock}  {name:<18}  {told}".rstrip()
+
+
+def _brief(value: Any) -> str:
+    text = _json(value)
+    return text[:12] if _DIGEST.fullmatch(text) else shortened(text, 100)
 
 
 def _json(value: Any) -> str:

@@ -30,7 +30,8 @@ def run(
     Its outputs are printed as one JSON object, and nothing else is; progress goes to stderr. Exit status: 0 completed, 1 failed, 2 the playbook or the call is wrong, 3 paused, 4 cancelled, 130 interrupted.
     With --json: {id, status, outputs, error, receipt}. Ctrl-C leaves an execution that `agentical resume ID` goes on with.
     """
-    from agentical.cli.executing import Manner, awaited, run_playbook
+    from agentical.cli.executing import Manner, run_playbook
+    from agentical.cli.interrupts import awaited
 
     raise typer.Exit(awaited(run_playbook, playbook, given or [], inputs, id, Manner(store, as_json, quiet)))
 
@@ -51,7 +52,8 @@ def resume(
 
     What was answered is not asked again. Prints what `run` prints.
     """
-    from agentical.cli.executing import Manner, awaited, resume_execution
+    from agentical.cli.executing import Manner, resume_execution
+    from agentical.cli.interrupts import awaited
 
     manner = Manner(store, as_json, quiet)
     raise typer.Exit(awaited(resume_execution, id, accept_code, accept_crash_loop, manner))
@@ -62,6 +64,7 @@ def replay(id: ExecutionId, as_json: AsJson = False, store: Store = None) -> Non
 
     Nobody is asked. Exit status 1 where anything comes out otherwise than it is recorded.
     """
-    from agentical.cli.executing import awaited, replay_execution
+    from agentical.cli.executing import replay_execution
+    from agentical.cli.interrupts import awaited
 
     raise typer.Exit(awaited(replay_execution, id, as_json, store))

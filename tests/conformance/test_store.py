@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from agentical.errors import ExecutionOwned, ExecutionUnknown, OwnershipLost
+from agentical.errors import ExecutionOwned, ExecutionUnknown
 from agentical.events import GENESIS, ExecutionRow, Tally
 from agentical.ports import Append, Claim, Store, Written
 
@@ -282,19 +282,3 @@ async def test_appends_made_at_once_are_all_kept(store: Store) -> None:
     results = await asyncio.gather(*(store.append([writer.next(entry(1), entry(2))]) for writer in writers))
     assert results == [[]] * 20
     assert [len((await read(store, writer.id))[0].lines) for writer in writers] == [2] * 20
-
-
-async def test_what_is_set_aside_leaves_the_journal_and_its_head(store: Store) -> None:
-    """Whole appends after an entry are gone, and the next append goes on top of that entry."""
-    claim = await store.claim("x", "me", dead, create=row("x"))
-    first = after(GENESIS, [b"[1]"])
-    second = after(first, [b"[2]"])
-    await store.append([Append("x", claim.row.epoch, 0, GENESIS, (b"[1]",), first, "running", 1.0)])
-    await store.append([Append("x", claim.row.epoch, 1, first, (b"[2]",), second, "running", 2.0)])
-    assert await store.set_aside("x", claim.row.epoch, 1, first) == 1
-    assert [one.lines async for one in store.journal("x")] == [(b"[1]",)]
-    assert not await store.append(
-        [Append("x", claim.row.epoch, 1, first, (b"[3]",), after(first, [b"[3]"]), "running", 3.0)]
-    )
-    with pytest.raises(OwnershipLost):
-        await store.set_aside("x", claim.row.epoch - 1, 1, first)
