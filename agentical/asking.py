@@ -18,7 +18,7 @@ from agentical import events as ev
 from agentical.agents.failures import classify, retry_after
 from agentical.balance import Load
 from agentical.budget import Budget
-from agentical.errors import AnswerInvalid, StoreError, TimedOut
+from agentical.errors import AnswerInvalid, CodeChanged, CrashLoop, StoreError, StrategyDiverged, TimedOut
 from agentical.events import NOTHING_USED, Failure, Usage
 from agentical.graph import Retry
 from agentical.jsonvalues import digest, encode, loads
@@ -28,6 +28,9 @@ from agentical.retry import wait_before
 from agentical.schemas import mismatch
 from agentical.secrets import Redaction
 from agentical.visits import Visit
+
+OF_THE_EXECUTION = (StoreError, CodeChanged, CrashLoop, StrategyDiverged)
+"""What a playbook asked as an agent raises when it cannot go on now: no answer, and no failure of the task either."""
 
 
 @dataclass(slots=True)
@@ -74,6 +77,8 @@ class Asks(Protocol):
 
     @property
     def seats(self) -> Seats: ...
+    @property
+    def redaction(self) -> Redaction: ...
     async def ask(self, task: Task) -> None: ...
     def context(self, visit: str, key: str, asked: Asked, member: str, attempt: int = 1) -> TaskContext: ...
 
@@ -97,18 +102,18 @@ class Asking:
     ) -> None:
         self.execution, self.seats = execution, seats
         self._recorder, self._executors, self._clock = recorder, executors, clock
-        self._budget, self._redaction = budget, redaction
+        self._budget, self.redaction = budget, redaction
         self._folder, self._on_playbook, self._on_child = folder, on_playbook, on_child
 
     async def ask(self, task: Task) -> None:
         """Ask until it is answered or has failed for good; returns when that is committed."""
-        members, tried = task.members, set[str]()
+        members, tried, before = task.members, set[str](), 0
         if (lost := self._uncertain(task)) is not None:
             await self._record(task, lost)
             return
         while True:
-            attempt = await self._until_final(task, members)
-            spec = attempt.asked.spec
+            attempt = await self._until_final(task, members, before)
+            spec, before = attempt.asked.spec, attempt.number
             tried.add(spec.id)
             if attempt.failure is None or spec.fallback is None or spec.fallback in tried:
                 break
@@ -126,7 +131,8 @@ class Asking:
     def _uncertain(self, task: Task) -> ev.TaskFailed | None:
         """What was in flight when the process died and must not be asked again."""
         before = task.visit.asked.get(task.key)
-        if before is None or before.attempt <= len(task.visit.retried.get(task.key, ())):
+        retried = task.visit.retried.get(task.key)
+        if before is None or (retried and retried[-1].attempt >= before.attempt):
             return None
         asked = self.seats.asked(self.seats.loads((before.member,))[0])
         if asked.spec.on_uncertain == "ask-again" or asked.spec.idempotent:
@@ -137,14 +143,16 @@ class Asking:
         )  # fmt: skip
         return ev.TaskFailed(task.visit_id, task.key, before.member, task.sha256, failure, before.attempt)
 
-    async def _until_final(self, task: Task, members: tuple[str, ...]) -> _Attempt:
+    async def _until_final(self, task: Task, members: tuple[str, ...], before: int) -> _Attempt:
+        """Ask these members. `before`: attempts of those who were asked before them, which do not count as theirs."""
         counts: dict[str, int] = {}
-        if earlier := task.visit.retried.get(task.key):
+        names = {load.name for load in self.seats.loads(members)} if task.visit.retried else ()
+        if earlier := [one for one in task.visit.retried.get(task.key, ()) if one.member in names]:
             for one in earlier:
                 counts[one.failure.kind] = counts.get(one.failure.kind, 0) + 1
             await self._wait(earlier[-1].due - self._clock.now())
         while True:
-            number = sum(counts.values()) + 1
+            number = before + sum(counts.values()) + 1
             attempt = await self._once(task, members, number)
             if attempt.failure is None:
                 return attempt
@@ -176,7 +184,7 @@ class Asking:
         """One attempt, by whoever has room first."""
         load = task.load = await self.seats.sit(self.seats.loads(members))
         asked = self.seats.asked(load)
-        began, ok = self._clock.monotonic(), False
+        began, failed = self._clock.monotonic(), False  # who is cancelled has not failed
         try:
             if asked.bucket is not None and (wait := asked.bucket.take(began)):
                 await self._wait(wait)
@@ -186,12 +194,12 @@ class Asking:
                 if number == 1 and task.key not in task.visit.asked:
                     self._budget.charge()
                 attempt = await self._call(task, asked, load, number)
-                ok = attempt.failure is None
+                failed = attempt.failure is not None
             finally:
                 self.seats.free_slot(asked)
         finally:
             took = self._clock.monotonic() - began
-            self.seats.leave(load, took, failed=not ok)
+            self.seats.leave(load, took, failed=failed)
         attempt.took = took
         return attempt
 
@@ -207,10 +215,10 @@ class Asking:
             else:
                 await self._recorder.record(event)
             attempt.answer, attempt.edge = await self._answer(task, asked, context)
-        except StoreError:
+        except OF_THE_EXECUTION:
             raise
         except Exception as error:
-            attempt.failure, attempt.retry_after = self._redaction.failure(classify(error)), retry_after(error)
+            attempt.failure, attempt.retry_after = self.redaction.failure(classify(error)), retry_after(error)
         attempt.usage = context.usage + Usage(cost=asked.spec.cost) if asked.spec.cost else context.usage
         return attempt
 
@@ -241,7 +249,7 @@ class Asking:
         edge = None
         if isinstance(value, Edge):
             value, edge = value.value, value.outcome
-        return self._redaction.clean(_encoded(value)), edge
+        return self.redaction.clean(_encoded(value)), edge
 
     def _final(self, task: Task, attempt: _Attempt) -> ev.TaskAnswered | ev.TaskFailed:
         name, took = attempt.load.name, round(attempt.took, 6)

@@ -155,7 +155,7 @@ class Coordinator:
         assert step.source is not None
         asked = self._asking.seats.agents[step.source]
         context = self._asking.context(visit.started.visit, "items", asked, step.source)
-        return SourceItems(visit, asked, context, self._recorder, shape, self._start_soon)
+        return SourceItems(visit, asked, context, self._recorder, self._asking.redaction, shape, self._start_soon)
 
 
 def _time_left(timeout: float, visit: Visit) -> float:

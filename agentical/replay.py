@@ -17,6 +17,7 @@ from agentical.kit import make_strategies
 from agentical.members import Asked, Seats
 from agentical.ports import Strategy, TaskContext
 from agentical.progress import Progress
+from agentical.secrets import Redaction
 from agentical.state_manager import StateManager
 
 Ended = ev.StepCompleted | ev.StepFailed
@@ -78,7 +79,7 @@ class _Record:
     """Stands where Asking stands, and asks nobody."""
 
     def __init__(self, seats: Seats) -> None:
-        self.seats = seats
+        self.seats, self.redaction = seats, Redaction({})
 
     async def ask(self, task: Task) -> None:
         raise StrategyDiverged(task.visit_id, task.key, "it is asked now, and was not")

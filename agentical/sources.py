@@ -15,6 +15,7 @@ from agentical.errors import StepFailed, StoreError
 from agentical.jsonvalues import encode, loads
 from agentical.members import Asked
 from agentical.ports import Item, Recorder, TaskContext
+from agentical.secrets import Redaction
 from agentical.visits import Visit
 
 
@@ -44,7 +45,7 @@ class ListedItems:
         self._values, self._shape, self._next = values, shape, 0
 
     def count(self, seen: int) -> int | None:
-        return None if self is NO_ITEMS else len(self._values)
+        return len(self._values)
 
     def take(self, before: int | None) -> Item | None:
         if self._next >= len(self._values):
@@ -72,11 +73,13 @@ class SourceItems:
         asked: Asked,
         context: TaskContext,
         recorder: Recorder,
+        redaction: Redaction,
         shape: Callable[[int, Any], Any],
         start_soon: Callable[..., Any],
     ) -> None:
         self._visit, self._asked, self._context = visit, asked, context
-        self._recorder, self._shape, self._start_soon = recorder, shape, start_soon
+        self._recorder, self._redaction = recorder, redaction
+        self._shape, self._start_soon = shape, start_soon
         self._wanted = anyio.Event()
         self._scope: anyio.CancelScope | None = None
         self._error: Exception | None = None
@@ -124,7 +127,7 @@ class SourceItems:
             except StoreError as error:
                 self._error = error
             except Exception as error:
-                failure = classify(error)
+                failure = self._redaction.failure(classify(error))
                 self._error = StepFailed(
                     f"the source {self._asked.spec.id} failed after {self._visit.taken} items: {failure.message}",
                     code="SOURCE_FAILED", failure_class=failure.kind,
@@ -147,14 +150,17 @@ class SourceItems:
                 except StopAsyncIteration:
                     break
                 self._wanted = anyio.Event()
-                await self._recorder.record(ev.ItemTaken(visit, self._visit.taken, Raw(encode(value))))
+                await self._recorder.record(
+                    ev.ItemTaken(visit, self._visit.taken, Raw(self._redaction.clean(encode(value))))
+                )
         await self._recorder.record(ev.ItemsEnded(visit, self._visit.taken))
 
 
 class NoItems:
     """For a step without for-each: nothing to take."""
 
-    count = None
+    def count(self, seen: int) -> int | None:
+        return None
 
     def take(self, before: int | None) -> Item | None:
         return None

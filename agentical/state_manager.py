@@ -109,9 +109,11 @@ class StateManager:
     async def release(self, opened: Execution) -> None:
         """Let others own it."""
         self._live.discard(opened.recorder)
-        if opened.recorder.broken is None:
-            await opened.recorder.flush()
-        await self._let_go(opened.claim)
+        try:
+            if opened.recorder.broken is None:
+                await opened.recorder.flush()
+        finally:
+            await self._let_go(opened.claim)
 
     async def flush_idle(self) -> None:
         """Commit what has ridden along since the last call, in executions that wait for something slow."""

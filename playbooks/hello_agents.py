@@ -16,6 +16,6 @@ def shout(text: str) -> str:
     return text.upper()
 
 
-def tell(greeting: str, about: dict) -> str:
+def tell(greeting: str, about: dict[str, str | int]) -> str:
     """Agent: one sentence of what the others found."""
     return f"{about['shout']} That greeting has {about['count']} letters: {greeting}"

@@ -226,7 +226,7 @@ async def test_team_review_asks_any_server_that_speaks_openais_protocol(model, t
     ("name", "inputs", "what"),
     [
         ("repo-audit/repo-audit.yaml", {"path": "/none/such"}, "no folder"),
-        ("repo-health/repo-health.yaml", {"path": "/none/such"}, "answered"),
+        ("repo-health/repo-health.yaml", {"path": "/none/such"}, "no folder"),
         ("release-notes/release-notes.yaml", {"path": "/none/such"}, "no folder"),
         ("log-triage/log-triage.yaml", {"path": "/none/such"}, "no file"),
         ("secret-scan/secret-scan.yaml", {"path": "/none/such"}, "no folder"),

@@ -29,14 +29,16 @@ def arrows_of(graph: Graph) -> list[Arrow]:
     for step in in_order(graph):
         needing = [other.id for other in in_order(graph) if step.index in other.waits]
         found += [Arrow(step.id, name) for name in needing]
-        found += [Arrow(step.id, route.to, _label(route), edge=True) for route in step.routes]
+        found += [Arrow(step.id, route.to, _label(route, step), edge=True) for route in step.routes]
     return found
 
 
-def _label(route: Route) -> str:
+def _label(route: Route, step: Step) -> str:
     if route.on is not None:
         return route.on
-    return f"if {route.condition}" if route.condition else ""
+    if route.condition:
+        return f"if {route.condition}"
+    return "else" if len(step.routes) > 1 else ""
 
 
 def mermaid(graph: Graph) -> str:

@@ -11,7 +11,7 @@ from agentical.cli.inputs import inputs_of
 from agentical.cli.interrupts import interruptible
 from agentical.cli.output import OutputClosed, put_json, put_plain, stdout_kept, tell
 from agentical.cli.progress import Display, display_for
-from agentical.cli.receipts import receipt_line
+from agentical.cli.receipts import error_text, receipt_line
 from agentical.cli.stores import address_of, existing, option_for
 from agentical.clock import SystemClock
 from agentical.errors import CallInvalid, ExecutionUnknown
@@ -114,8 +114,7 @@ def _report(run: Run, manner: Manner) -> int:
     if not manner.quiet:
         tell(receipt_line(run.receipt))
     if run.error is not None and run.status == "failed":
-        where = f"step {run.error['step']}: " if run.error["step"] else ""
-        tell(f"{run.id} failed: {where}{run.error['message']} ({run.error['class']}, {run.error['code']})")
+        tell(f"{run.id} failed: {error_text(run.error)}")
     elif run.status != "completed":
         tell(f"{run.id} is {run.status}")
     try:

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from agentical.cli.output import put_json, put_plain, shortened, table
-from agentical.cli.receipts import lasted, receipt_line
+from agentical.cli.receipts import error_text, lasted, receipt_line
 from agentical.cli.stores import existing
 from agentical.cli.story import Told, story, votes
 from agentical.events import Entry, ExecutionRow
@@ -91,10 +91,7 @@ def _described(run: Run, row: dict[str, Any], told: list[Told]) -> list[str]:
     if run.outputs is not None:
         lines += ["", f"outputs   {_json(run.outputs)}"]
     if run.error is not None:
-        lines += [
-            "",
-            f"error     {run.error['message']} (step {run.error['step']}, {run.error['class']}, {run.error['code']})",
-        ]
+        lines += ["", f"error     {error_text(run.error)}"]
     return [*lines, "", receipt_line(run.receipt)]
 
 
@@ -113,7 +110,7 @@ def _remarks(one: Told) -> list[str]:
     if len(one.failed) > 5:
         remarks.append(f"and {len(one.failed) - 5:,} more failures")
     if one.error is not None:
-        remarks.append(f"error: {one.error['message']} ({one.error['class']}, {one.error['code']})")
+        remarks.append(f"error: {error_text(one.error)}")
     if one.reason is not None and one.visit is not None:
         remarks.append(one.reason)
     return remarks + votes(one.record)

@@ -1,6 +1,9 @@
-"""A receipt, and lengths of time, for people."""
+"""Receipts, errors and lengths of time, for people."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
 
 from agentical.visits import Receipt
 
@@ -27,3 +30,10 @@ def lasted(seconds: float) -> str:
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes} min {rest:02d} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def error_text(error: Mapping[str, Any]) -> str:
+    """`step scan: no answer within 30 s (transient, TIMEOUT)` of `{class, code, message, step}`."""
+    message = str(error["message"]).removesuffix(f" ({error['class']})")
+    step = f"step {error['step']}: " if error.get("step") else ""
+    return f"{step}{message} ({error['class']}, {error['code']})"

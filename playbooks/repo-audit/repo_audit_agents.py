@@ -60,7 +60,8 @@ def _ranked(counter: Counter[str]) -> list[dict[str, Any]]:
 
 
 def _per_1000_lines(counts: Mapping[str, Any], severity: str) -> float:
-    return 1000 * counts["severities"][severity] / max(counts["lines"], 1)
+    found: int = counts["severities"][severity]
+    return 1000 * found / max(int(counts["lines"]), 1)
 
 
 def strict_judge(counts: Mapping[str, Any]) -> str:

@@ -50,6 +50,11 @@ def _root(path: str) -> Path:
     return root
 
 
+def folder(path: str) -> str:
+    """Agent: the folder's full path, once it is clear that it is there."""
+    return str(_root(path).resolve())
+
+
 def _files(root: Path) -> Iterator[tuple[str, Path]]:
     """Every file below, links aside, sorted, with its name from the root."""
     for folder, folders, names in os.walk(root):

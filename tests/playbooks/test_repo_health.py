@@ -27,7 +27,7 @@ def project(tmp_path):
     return write
 
 
-@pytest.mark.parametrize("inspector", INSPECTORS)
+@pytest.mark.parametrize("inspector", [*INSPECTORS, "folder"])
 def test_every_inspector_refuses_a_folder_that_is_not_there(inspector, tmp_path):
     with pytest.raises(Invalid, match="no folder"):
         getattr(health, inspector)(str(tmp_path / "none"))
