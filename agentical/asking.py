@@ -25,8 +25,8 @@ from agentical.jsonvalues import digest, encode, loads
 from agentical.members import Asked, Seats
 from agentical.ports import Clock, Edge, Executor, Recorder, TaskContext
 from agentical.retry import wait_before
-from agentical.schemas import mismatch
 from agentical.secrets import Redaction
+from agentical.validation import mismatch
 from agentical.visits import Visit
 
 OF_THE_EXECUTION = (StoreError, CodeChanged, CrashLoop, StrategyDiverged)

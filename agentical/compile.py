@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from agentical.checks import BASE, Known, Mistakes
+from agentical.checking.mistakes import BASE, Known, Mistakes
+from agentical.checking.readings import read_step
+from agentical.checking.roster import Roster
+from agentical.checking.sharing import check_order, check_writes, state_keys
+from agentical.checking.staffing import Staff, Staffing
+from agentical.checking.wiring import Wiring
 from agentical.errors import PlaybookInvalid
 from agentical.graph import Graph, InputSpec, Step
 from agentical.inputs import wrong_inputs
 from agentical.parser import Parsed
 from agentical.playbook import Placed, Playbook, placed
-from agentical.readings import read_step
-from agentical.roster import Roster
-from agentical.schemas import mismatch
-from agentical.sharing import check_order, check_writes, state_keys
-from agentical.staffing import Staff, Staffing
-from agentical.wiring import Wiring
+from agentical.validation import mismatch
 
 MOST_STEPS: Final = 20_000
 _IN_TESTS: Final = BASE | {"outputs"}

@@ -15,10 +15,21 @@ from functools import lru_cache
 from typing import Any, Final, NoReturn
 
 from agentical.errors import StepFailed
-from agentical.evaluation import COUNTED, LARGEST, compiled, missing, part, parts, plain, reason, too_large, tree
-from agentical.functions import EXTRAS
-from agentical.references import MACROS, Path, References, pure_path, tokens
-from agentical.references import ExpressionInvalid as ExpressionInvalid
+from agentical.expressions.evaluation import (
+    COUNTED,
+    LARGEST,
+    compiled,
+    missing,
+    part,
+    parts,
+    plain,
+    reason,
+    too_large,
+    tree,
+)
+from agentical.expressions.functions import EXTRAS
+from agentical.expressions.references import MACROS, Path, References, pure_path, tokens
+from agentical.expressions.references import ExpressionInvalid as ExpressionInvalid
 
 LONGEST: Final = 4096
 """Characters of an expression, at most."""

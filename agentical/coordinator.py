@@ -17,9 +17,9 @@ from agentical.events import Failure, Tally
 from agentical.graph import Step
 from agentical.jsonvalues import digest, encode, loads
 from agentical.ports import Edge, Recorder, Strategy
-from agentical.schemas import mismatch
 from agentical.sources import NO_ITEMS, Items, ListedItems, SourceItems
 from agentical.team import Floor, VisitTeam
+from agentical.validation import mismatch
 from agentical.visits import Visit
 
 THE_ASK = "ask"

@@ -42,11 +42,14 @@ class Rules:
         return step.has_payload and any(path[0] in ("item", "index") for path in self.template(step, "payload").paths)
 
     def item_payload(self, step: Step, frame: Any, index: int, item: Any) -> Any:
-        """The payload for one item of a for-each; without `with` it is the item itself."""
+        """The payload for one item of a for-each; without `with` it is the item itself.
+
+        Of a source that yields, a `with` that names no item is the source's payload, and its items go on whole.
+        """
         if not step.has_payload:
             return item
         if not self.shapes_items(step):
-            return frame
+            return item if step.source is not None else frame
         return self.template(step, "payload")({**frame, "item": item, "index": index})
 
 
@@ -224,6 +227,8 @@ class Decisions:
             return {}
         values: dict[str, Any] = self.rules.template(step, "writes")(scope)
         for name, value in values.items():
+            if self.progress.graph.state[name].type == "number" and type(value) is int:
+                value = values[name] = float(value)
             if refused := self.progress.state[name].refuses(value):
                 raise TypeError(f"state.{name}: {refused}")
         return values

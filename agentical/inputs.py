@@ -8,7 +8,7 @@ from typing import Any
 from agentical.errors import CallInvalid
 from agentical.graph import Graph, InputSpec
 from agentical.plugins import did_you_mean
-from agentical.schemas import mismatch
+from agentical.validation import mismatch
 
 
 def check_inputs(graph: Graph, inputs: Mapping[str, Any]) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from agentical.errors import Mistake, PlaybookInvalid
 
 if TYPE_CHECKING:
     from agentical.playbook import Playbook
-    from agentical.texttree import Place, Spot, TextTree
+    from agentical.reading.texttree import Place, Spot, TextTree
 
 MOST_BYTES = 16 * 1024 * 1024
 Path = tuple[str | int, ...]
@@ -49,8 +49,8 @@ def read(path: str | FilePath) -> Parsed:
 
 def parse(text: str | bytes, file: str = "playbook") -> Parsed:
     """The playbook of a text, YAML or JSON. Raises PlaybookInvalid with all its mistakes."""
-    from agentical.shape import read_shape
-    from agentical.texttree import Unreadable
+    from agentical.reading.shape import read_shape
+    from agentical.reading.texttree import Unreadable
 
     data = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text
     try:
@@ -78,7 +78,7 @@ def dotted(path: Path) -> str:
 
 def spot_of(place: Place | Spot, path: Path, *, key: bool = False) -> tuple[int, int]:
     """Where a path leads. A list or mapping is found at its key: what it holds often begins a line later."""
-    from agentical.texttree import Place as Inner
+    from agentical.reading.texttree import Place as Inner
 
     spot = value = place.spot if isinstance(place, Inner) else place
     for part in path:
@@ -90,9 +90,9 @@ def spot_of(place: Place | Spot, path: Path, *, key: bool = False) -> tuple[int,
 
 
 def _tree(data: bytes, file: str) -> TextTree:
-    from agentical.texttree import TextTree as Tree
-    from agentical.texttree import Unreadable
-    from agentical.tokens import is_json, json_tokens, yaml_tokens
+    from agentical.reading.texttree import TextTree as Tree
+    from agentical.reading.texttree import Unreadable
+    from agentical.reading.tokens import is_json, json_tokens, yaml_tokens
 
     if len(data) > MOST_BYTES:
         raise Unreadable((1, 1), f"is larger than {MOST_BYTES // 1024**2} MiB.")

@@ -11,10 +11,10 @@ from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import ConfigDict, Field, Tag
 
-from agentical.declared import AgentEntry, AgentWords, Input, Retry, RetryPolicy, Secret, StateKey
-from agentical.fields import Built, Maybe, one_of
-from agentical.jsonschemas import JsonSchema
-from agentical.words import (
+from agentical.reading.declared import AgentEntry, AgentWords, Input, Retry, RetryPolicy, Secret, StateKey
+from agentical.reading.fields import Built, Maybe, one_of
+from agentical.reading.jsonschemas import JsonSchema
+from agentical.reading.words import (
     BODIES,
     AgentRef,
     Complete,

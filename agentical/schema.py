@@ -11,7 +11,7 @@ from typing import Any
 from pydantic.json_schema import GenerateJsonSchema
 
 from agentical.playbook import Playbook
-from agentical.words import BODIES, LATER
+from agentical.reading.words import BODIES, LATER
 
 
 class _Generator(GenerateJsonSchema):

@@ -2,7 +2,7 @@
 
 from agentical.parser import parse
 from agentical.playbook import Playbook, placed
-from agentical.shape import read_shape
+from agentical.reading.shape import read_shape
 
 EXAMPLE = """
 schema: agentical/v1

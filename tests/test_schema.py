@@ -9,9 +9,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
+from agentical.reading.shape import read_shape
+from agentical.reading.words import LATER
 from agentical.schema import schema
-from agentical.shape import read_shape
-from agentical.words import LATER
 
 FULL = {
     "schema": "agentical/v1",

@@ -11,7 +11,7 @@ import msgspec
 
 from agentical.errors import CallInvalid
 from agentical.graph import Graph
-from agentical.schemas import mismatch
+from agentical.validation import mismatch
 
 
 def inputs_of(graph: Graph, pairs: Sequence[str], file: str | None) -> dict[str, Any]:
@@ -48,8 +48,8 @@ def _split(pairs: Sequence[str]) -> Iterator[tuple[str, str]]:
 
 
 def _of_file(file: str) -> dict[str, Any]:
-    from agentical.texttree import TextTree, Unreadable
-    from agentical.tokens import is_json, json_tokens, yaml_tokens
+    from agentical.reading.texttree import TextTree, Unreadable
+    from agentical.reading.tokens import is_json, json_tokens, yaml_tokens
 
     name = "stdin" if file == "-" else file
     text = _text(file, name)

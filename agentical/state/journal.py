@@ -20,7 +20,6 @@ from agentical.events import GENESIS, Entry, Tally, chain, decode_entry, encode_
 from agentical.ports import Append, Clock, Monitor, Refused, Store
 from agentical.progress import Progress
 
-
 Pending = tuple[bytes, Entry, bool]
 """An entry on its way: its bytes, itself, and whether progress has it already."""
 

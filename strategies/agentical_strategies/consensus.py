@@ -67,6 +67,7 @@ class Consensus:
     takes_items: ClassVar[bool] = False
     needs_items: ClassVar[bool] = False
     outcomes: ClassVar[tuple[str, ...]] = ("agreed", "tie", "no-quorum", "split")
+    only_these_outcomes: ClassVar[bool] = True
 
     vote: Vote = PLURALITY
     ballot: tuple[Any, ...] | dict[str, Any] | None = None
@@ -100,7 +101,7 @@ class Consensus:
         if self._needed(len(members)) > len(members):
             yield f"quorum: {self._needed(len(members))} must vote, but the team has {len(members)}"
 
-    def most(self, members: int, items: int | None) -> int | None:  # noqa: ARG002 - it takes no items
+    def most(self, members: int, items: int | None) -> int | None:
         return members * self.rounds + (self.tie.agent is not None)
 
     def agents_used(self) -> Iterable[str]:

@@ -46,7 +46,7 @@ class Hierarchical:
         if not self._workers(members):
             yield "a hierarchical team needs a worker beside its leader and deputies"
 
-    def most(self, members: int, items: int | None) -> int | None:  # noqa: ARG002 - the leader decides who works
+    def most(self, members: int, items: int | None) -> int | None:
         work = self.span * self.max_rounds
         reviews = {"none": 0, "final": self.max_rounds, "each": work}[self.review]
         return work + 2 * (2 + reviews + len(self.deputies))

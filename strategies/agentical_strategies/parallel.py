@@ -38,7 +38,7 @@ class Parallel:
             needed = self.complete.needed(len(members))
             yield f"complete: {needed} members must answer, but the team has {len(members)}"
 
-    def most(self, members: int, items: int | None) -> int | None:  # noqa: ARG002 - it takes no items
+    def most(self, members: int, items: int | None) -> int | None:
         return members
 
     def agents_used(self) -> Iterable[str]:

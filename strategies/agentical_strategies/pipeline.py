@@ -113,7 +113,7 @@ class Pipeline:
     def agents_used(self) -> Iterable[str]:
         return () if self.collect.agent is None else (self.collect.agent,)
 
-    async def __call__(self, team: Team, payload: Any) -> Any:  # noqa: ARG002 - the items hold the payloads
+    async def __call__(self, team: Team, payload: Any) -> Any:
         return await _Flow(self, team).run()
 
 

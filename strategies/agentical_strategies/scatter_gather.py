@@ -63,16 +63,16 @@ class ScatterGather:
         if self.max_parallel is not None and self.max_parallel < 1:
             raise ValueError("max-parallel is at least 1")
 
-    def problems(self, members: Sequence[Member]) -> Iterable[str]:  # noqa: ARG002 - any team will do
+    def problems(self, members: Sequence[Member]) -> Iterable[str]:
         return ()
 
-    def most(self, members: int, items: int | None) -> int | None:  # noqa: ARG002 - one task an item, whoever does it
+    def most(self, members: int, items: int | None) -> int | None:
         return None if items is None else items + (self.gather.agent is not None)
 
     def agents_used(self) -> Iterable[str]:
         return () if self.gather.agent is None else (self.gather.agent,)
 
-    async def __call__(self, team: Team, payload: Any) -> Any:  # noqa: ARG002 - the items hold the payloads
+    async def __call__(self, team: Team, payload: Any) -> Any:
         harvest, total = await self._harvest(team)
         self._note(team.record, harvest, total)
         if not self.complete.met(len(harvest.answers), harvest.taken if total is None else total):

@@ -27,10 +27,10 @@ class Sequential:
     context: Literal["last", "full"] = "last"
     stop_when: Expression | None = None
 
-    def problems(self, members: Sequence[Member]) -> Iterable[str]:  # noqa: ARG002 - any team will do
+    def problems(self, members: Sequence[Member]) -> Iterable[str]:
         return ()
 
-    def most(self, members: int, items: int | None) -> int | None:  # noqa: ARG002 - it takes no items
+    def most(self, members: int, items: int | None) -> int | None:
         return members
 
     def agents_used(self) -> Iterable[str]:

@@ -43,7 +43,9 @@ def chain(length: int) -> Graph:
 def fan(width: int) -> Graph:
     """Steps side by side, and one that needs them all."""
     steps = tuple(Step(f"s{n}", n, n, "agent", members=("nothing",), has_payload=True, payload=n) for n in range(width))
-    join = Step("join", width, width, "agent", waits=tuple(range(width)), members=("nothing",), has_payload=True, payload=0)
+    join = Step(
+        "join", width, width, "agent", waits=tuple(range(width)), members=("nothing",), has_payload=True, payload=0
+    )
     return Graph("fan", (*steps, join), agents={"nothing": AgentSpec("nothing", FUNCTION)}, outputs={"n": 0})
 
 
@@ -104,7 +106,9 @@ async def main() -> None:
     print(f"{'work':44} {'ours':>12} {'raw limit':>12} {'ratio':>7}")
     for length in (1000, 5000):
         ours, bare = await seconds(chain(length), "memory:"), await best(lambda n=length: bare_chain(n))
-        print(f"{f'in-memory chain of {length}, steps/s':44} {length / ours:12,.0f} {length / bare:12,.0f} {bare / ours:7.3f}")
+        print(
+            f"{f'in-memory chain of {length}, steps/s':44} {length / ours:12,.0f} {length / bare:12,.0f} {bare / ours:7.3f}"
+        )
     for width in (1000, 5000):
         ours, bare = await seconds(fan(width), "memory:"), await best(lambda n=width: bare_fan(n))
         print(f"{f'in-memory fan-out of {width} and join, s':44} {ours:12.4f} {bare:12.4f} {bare / ours:7.3f}")
@@ -121,7 +125,9 @@ async def main() -> None:
                     await app._run(f"chain-{n}", prepared, None)
                     pairs.append((time.perf_counter() - began, raw))
         ours, raw = sorted(pairs, key=lambda pair: pair[1] / pair[0])[len(pairs) // 2]
-        print(f"{f'durable chain of 1000 in {root}, steps/s':44} {1000 / ours:12,.0f} {1000 / raw:12,.0f} {raw / ours:7.3f}")
+        print(
+            f"{f'durable chain of 1000 in {root}, steps/s':44} {1000 / ours:12,.0f} {1000 / raw:12,.0f} {raw / ours:7.3f}"
+        )
 
 
 if __name__ == "__main__":

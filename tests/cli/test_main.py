@@ -14,6 +14,10 @@ import agentical
 HEAVY = ("pydantic", "yaml", "cel", "networkx", "sqlmodel", "jsonschema", "asyncio", "rich", "logfire", "agentical.sdk")
 
 
+def _told(err: str) -> list[str]:
+    return [line for line in err.splitlines() if line != "an agent's own words"]
+
+
 def test_without_arguments_it_shows_its_help(call) -> None:
     status, out, _ = call()
     assert status == 0
@@ -59,8 +63,8 @@ def test_a_closed_stdout_is_one_clear_line_and_the_outputs_are_kept(folder: Path
     line = f"exec {sys.executable} -m agentical run one.yaml -q --id kept >&-"
     done = subprocess.run(["sh", "-c", line], cwd=folder, stderr=subprocess.PIPE, text=True)
     assert done.returncode == 1
-    assert done.stderr.count("\n") == 1
-    assert "agentical show kept" in done.stderr
+    [line] = _told(done.stderr)
+    assert "agentical show kept" in line
 
 
 def test_a_reader_of_the_outputs_that_is_gone_is_one_clear_line(folder: Path) -> None:
@@ -69,8 +73,9 @@ def test_a_reader_of_the_outputs_that_is_gone_is_one_clear_line(folder: Path) ->
     arguments = [sys.executable, "-m", "agentical", "run", "one.yaml", "-q"]
     done = subprocess.run(arguments, cwd=folder, stdout=writing, stderr=subprocess.PIPE, text=True)
     os.close(writing)
-    assert (done.returncode, done.stderr.count("\n")) == (1, 1)
-    assert "Broken pipe" in done.stderr
+    [line] = _told(done.stderr)
+    assert done.returncode == 1
+    assert "Broken pipe" in line
 
 
 def test_a_reader_that_has_seen_enough_of_a_list_is_told_nothing(folder: Path, process) -> None:

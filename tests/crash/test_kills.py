@@ -82,7 +82,9 @@ async def kill_and_go_on(folder: Path, what: str, kills: int, draws: random.Rand
 
 
 @pytest.mark.parametrize("what", WHATS)
-async def test_killed_at_random_instants_it_asks_nothing_answered_again_and_ends_the_same(tmp_path: Path, what: str) -> None:
+async def test_killed_at_random_instants_it_asks_nothing_answered_again_and_ends_the_same(
+    tmp_path: Path, what: str
+) -> None:
     (tmp_path / "whole").mkdir()
     (tmp_path / "killed").mkdir()
     assert await kill_and_go_on(tmp_path, what, 4, random.Random(what)) >= 2

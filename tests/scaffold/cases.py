@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from crews import Crew
+from virtual import VirtualClock
+
 from agentical.decisions import Rules
 from agentical.graph import AgentSpec, Graph, InputSpec, Step
 from agentical.kit import FUNCTION
@@ -14,8 +17,6 @@ from agentical.ports import Store
 from agentical.prepared import Prepared, of_team
 from agentical.runs import Run
 from agentical.sdk import Agentical
-from crews import Crew
-from virtual import VirtualClock
 
 ID = "one"
 Team = Callable[[Crew], list[Any]]
@@ -54,7 +55,9 @@ async def run_case(case: Case, crew: Crew, store: Store, *, replay: bool = True)
     return await run_prepared(case.prepared(crew), store, replay=replay, own=case.strategy)
 
 
-async def run_prepared(prepared: Prepared, store: Store, *, replay: bool = True, own: Any = None, **settings: Any) -> Run:
+async def run_prepared(
+    prepared: Prepared, store: Store, *, replay: bool = True, own: Any = None, **settings: Any
+) -> Run:
     async with Agentical(store=store, clock=VirtualClock(), **settings) as app:
         run = await app._run(ID, prepared, None)
         if replay:
@@ -78,8 +81,9 @@ def _spec(function: Any) -> AgentSpec:
 
 def of_yaml(path: Path, text: str, functions: Mapping[str, Callable[..., Any]], inputs: Mapping[str, Any]) -> Prepared:
     """A playbook whose agents are stood in for by functions."""
-    from agentical.prepared import of_playbook
     from crews import fake
+
+    from agentical.prepared import of_playbook
 
     path.write_text(text)
     prepared = of_playbook(path, inputs)
@@ -122,7 +126,12 @@ def _hierarchy(crew: Crew) -> list[Any]:
     def lead(asked: dict[str, Any]) -> Any:
         if asked["ask"] == "plan":
             goals = {"a": [], "b": ["a"], "c": ["a"], "d": ["b", "c"]}
-            return {"assignments": [{"id": id, "goal": f"do {id}", "capability": "labour", "depends-on": after} for id, after in goals.items()]}
+            return {
+                "assignments": [
+                    {"id": id, "goal": f"do {id}", "capability": "labour", "depends-on": after}
+                    for id, after in goals.items()
+                ]
+            }
         if asked["ask"] == "review":
             good = all("again" in value for id, value in asked["answers"].items() if id == "b")
             rework = [{"id": "b", "goal": "do b again", "worker": "worker1", "depends-on": ["a"]}]

@@ -16,7 +16,9 @@ from agentical.ports import Agent, TaskContext
 class Crew:
     """`calls` are (visit, key) in order of asking, `peak` the most at work at once; what `failing` holds fails for good."""
 
-    def __init__(self, seed: int = 0, *, failing: frozenset[tuple[str, str]] | set[tuple[str, str]] = frozenset()) -> None:
+    def __init__(
+        self, seed: int = 0, *, failing: frozenset[tuple[str, str]] | set[tuple[str, str]] = frozenset()
+    ) -> None:
         self.seed, self.failing = seed, failing
         self.calls: list[tuple[str, str]] = []
         self.by_member: Counter[str] = Counter()

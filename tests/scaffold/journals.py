@@ -45,7 +45,9 @@ async def put(source: Store, execution: str, lines: Sequence[bytes], into: Store
             blobs = {name: await _blob(source, name) for name in (entry.event.text, entry.event.graph)}
         status = _STATUS.get(type(entry.event), status)
         after = chain(head, line)
-        refused = await into.append([Append(execution, claim.row.epoch, seq, head, (line,), after, status, entry.at, blobs)])
+        refused = await into.append(
+            [Append(execution, claim.row.epoch, seq, head, (line,), after, status, entry.at, blobs)]
+        )
         assert not refused
         head = after
 

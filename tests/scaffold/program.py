@@ -61,9 +61,13 @@ def prepared(what: str, hand: Hand) -> Prepared:
         stages = [hand.member(name, lambda item, n=n: item * 2 + n) for n, name in enumerate("abc")]
         return of_team("pipeline", stages, None, list(range(12)), {"buffer": 2})
     if what == "scatter-gather":
-        return of_team("scatter-gather", [hand.member("w", lambda item: item * item, replicas=4)], None, list(range(24)), {})
+        return of_team(
+            "scatter-gather", [hand.member("w", lambda item: item * item, replicas=4)], None, list(range(24)), {}
+        )
     if what == "killer":
-        return of_team("sequential", [fast[0], agentical.agent(name="killer", executor="here")(killer), fast[1]], 1, None, {})
+        return of_team(
+            "sequential", [fast[0], agentical.agent(name="killer", executor="here")(killer), fast[1]], 1, None, {}
+        )
     raise SystemExit(f"no such program: {what}")
 
 

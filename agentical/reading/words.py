@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, Tag
 
-from agentical.fields import Built, Later, Number, Text, one_of
+from agentical.durations import seconds
+from agentical.reading.fields import Built, Later, Number, Text, one_of
 
 CEL_WORDS = [
     "false",
@@ -64,17 +64,9 @@ FailureClass = Literal["transient", "rate-limited", "exhausted", "invalid", "den
 FAILURE_CLASSES: tuple[str, ...] = ("transient", "rate-limited", "exhausted", "invalid", "denied", "upstream", "bug")
 
 _N = r"[0-9]{1,9}(?:\.[0-9]{1,9})?"
-_UNITS = {"d": 86400.0, "h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
 _PLAIN = f"(?=[0-9])(?:{_N}d)?(?:{_N}h)?(?:{_N}m(?!s))?(?:{_N}s)?(?:{_N}ms)?"
 _ISO = f"P(?=[0-9T])(?:{_N}D)?(?:T(?=[0-9])(?:{_N}H)?(?:{_N}M)?(?:{_N}S)?)?"
 DURATION = f"(?:{_PLAIN}|{_ISO})"
-_PARTS = re.compile(f"({_N})(ms|[dhms])")
-
-
-def seconds(text: str) -> float:
-    """A duration in seconds: `500ms`, `1h30m`, `PT1M`."""
-    iso = text.startswith("P")
-    return sum(float(number) * _UNITS[unit] for number, unit in _PARTS.findall(text.lower() if iso else text))
 
 
 def _rate(text: str) -> tuple[int, float]:

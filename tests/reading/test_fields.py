@@ -2,7 +2,7 @@
 
 import pytest
 
-from agentical.fields import Number, shape, shown
+from agentical.reading.fields import Number, shape, shown
 
 
 def test_a_whole_float_is_a_whole_number_as_in_json_schema():

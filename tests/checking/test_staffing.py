@@ -134,7 +134,7 @@ def test_a_step_that_asks_nobody_takes_no_keys_of_asking() -> None:
 
 
 def test_a_file_in_a_team_is_called_by_its_name() -> None:
-    from agentical.staffing import _name_in
+    from agentical.checking.staffing import _name_in
 
     assert _name_in("playbook:./parts/review.yaml") == "review"
     assert _name_in("python:judges.strict_judge") == "strict_judge"

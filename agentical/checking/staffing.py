@@ -7,7 +7,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import fields, is_dataclass
 from typing import Any, Final, NamedTuple
 
-from agentical.checks import Known, Mistakes
+from agentical.checking.mistakes import Known, Mistakes
+from agentical.checking.roster import Roster
+from agentical.checking.wiring import Outcomes
 from agentical.conditions import Expression
 from agentical.errors import CallInvalid
 from agentical.graph import Retry
@@ -15,8 +17,6 @@ from agentical.parser import Path
 from agentical.playbook import Placed, Step
 from agentical.plugins import OptionsInvalid, build, kebab, load, options_of
 from agentical.ports import NamedStrategy
-from agentical.roster import Roster
-from agentical.wiring import Outcomes
 
 _OF_STRATEGIES: Final = ("complete", "gather", "max_parallel")
 """Keys of a step that are options of its strategy, where it has them."""

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any, Final
 
-from agentical.checks import Mistakes
-from agentical.flow import Ancestry
+from agentical.checking.flow import Ancestry
+from agentical.checking.mistakes import Mistakes
+from agentical.checking.readings import Reading
 from agentical.graph import StateKey
 from agentical.inputs import as_declared
 from agentical.playbook import Placed
-from agentical.readings import Reading
 
 _TAKEN: Final = {"extend": "array", "update": "object", "add": "number"}
 _KINDS: Final[dict[str, tuple[type, ...]]] = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from agentical.checks import BASE, Known
+from agentical.checking.mistakes import BASE, Known
 from agentical.conditions import STATUS_FUNCTIONS, Expression
 from agentical.parser import Path
 from agentical.playbook import Placed

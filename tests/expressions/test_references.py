@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agentical.references import References, pure_path, sums, tokens
+from agentical.expressions.references import References, pure_path, sums, tokens
 
 
 @given(st.text())

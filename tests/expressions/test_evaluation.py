@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agentical.evaluation import LARGEST, compiled, missing, part, parts, reason, too_large, tree
-from agentical.references import ExpressionInvalid
+from agentical.expressions.evaluation import LARGEST, compiled, missing, part, parts, reason, too_large, tree
+from agentical.expressions.references import ExpressionInvalid
 
 PATHS = st.sets(st.lists(st.sampled_from("abc"), min_size=1, max_size=3).map(tuple), max_size=5)
 TREE = st.recursive(st.integers(), lambda inner: st.dictionaries(st.sampled_from("abc"), inner), max_leaves=8)

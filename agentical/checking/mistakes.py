@@ -8,10 +8,10 @@ from typing import Any, Final
 
 from agentical.conditions import FUNCTIONS, STATUS_FUNCTIONS, Expression, Template
 from agentical.errors import Mistake
+from agentical.expressions.references import ExpressionInvalid, sums
 from agentical.graph import StateKey
 from agentical.parser import Parsed, Path
 from agentical.plugins import did_you_mean
-from agentical.references import ExpressionInvalid, sums
 
 OF_A_STEP: Final = ("output", "status", "outcome", "error", "record")
 _OF_AN_ERROR: Final = ("class", "code", "message")

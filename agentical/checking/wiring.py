@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from difflib import get_close_matches
 
-from agentical.checks import Mistakes
-from agentical.flow import Ancestry, circles, loops, ranks, reachable
+from agentical.checking.flow import Ancestry, circles, loops, ranks, reachable
+from agentical.checking.mistakes import Mistakes
+from agentical.checking.readings import Reading
 from agentical.graph import Route
 from agentical.playbook import Placed
-from agentical.readings import Reading
 
 OF_THE_ENGINE = ("error", "timeout", "exhausted", "skipped")
 """Outcomes that any step may have."""

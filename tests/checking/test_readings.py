@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from agentical.checks import Known, Mistakes
+from agentical.checking.mistakes import Known, Mistakes
+from agentical.checking.readings import Reading, read_step
 from agentical.graph import StateKey
 from agentical.parser import parse
 from agentical.playbook import placed
-from agentical.readings import Reading, read_step
 
 
 def reading(step: dict[str, Any]) -> Reading:

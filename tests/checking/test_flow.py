@@ -8,7 +8,7 @@ import networkx as nx
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agentical.flow import Ancestry, circles, loops, ranks, reachable
+from agentical.checking.flow import Ancestry, circles, loops, ranks, reachable
 
 NONE: list[list[int]] = [[], [], [], []]
 

@@ -3,7 +3,7 @@
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from agentical.jsonschemas import JsonSchema, Regex
+from agentical.reading.jsonschemas import JsonSchema, Regex
 
 
 def refusal(kind, raw):

@@ -16,7 +16,7 @@ from importlib.util import find_spec, module_from_spec
 from types import ModuleType
 from typing import Any, Final
 
-from agentical.references import ExpressionInvalid, Path, words
+from agentical.expressions.references import ExpressionInvalid, Path, words
 
 LARGEST: Final = 8 * 1024 * 1024
 """What CEL is handed, at most: characters of text, and 8 for every value."""

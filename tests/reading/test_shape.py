@@ -2,7 +2,7 @@
 
 import pytest
 
-from agentical.shape import read_shape
+from agentical.reading.shape import read_shape
 
 
 def told(**keys):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic_core import CoreSchema, core_schema
 
-from agentical.fields import mistaken, shown
+from agentical.reading.fields import mistaken, shown
 
 if TYPE_CHECKING:
     from jsonschema import Draft202012Validator

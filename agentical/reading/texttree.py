@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from agentical.fields import shown
+from agentical.reading.fields import shown
 
 DEEPEST = 100
 MOST_VALUES = 1_000_000

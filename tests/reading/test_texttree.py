@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agentical.texttree import MOST_VALUES, Place, TextTree, Token, Unreadable
-from agentical.tokens import yaml_tokens
+from agentical.reading.texttree import MOST_VALUES, Place, TextTree, Token, Unreadable
+from agentical.reading.tokens import yaml_tokens
 
 
 def tree(text):

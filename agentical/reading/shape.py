@@ -10,9 +10,9 @@ from typing import Any, NamedTuple
 
 from pydantic import BaseModel, ValidationError
 
-from agentical.fields import Built, not_yet, shown
 from agentical.playbook import ListedStep, Playbook, Step
-from agentical.words import BODIES, LATER
+from agentical.reading.fields import Built, not_yet, shown
+from agentical.reading.words import BODIES, LATER
 
 MOST_FLAWS = 1000
 """More of one kind are not told: the file was never meant as a playbook."""

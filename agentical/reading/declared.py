@@ -7,9 +7,9 @@ from typing import Annotated, Any, Literal
 from pydantic import ConfigDict, Field, Tag
 from pydantic.alias_generators import to_camel
 
-from agentical.fields import Built, Later, Maybe, one_of
-from agentical.jsonschemas import JsonSchema, Regex
-from agentical.words import (
+from agentical.reading.fields import Built, Later, Maybe, one_of
+from agentical.reading.jsonschemas import JsonSchema, Regex
+from agentical.reading.words import (
     LATER,
     Amount,
     AnyNumber,

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agentical.tokens import is_json, json_tokens, plain, yaml_tokens
+from agentical.reading.tokens import is_json, json_tokens, plain, yaml_tokens
 
 
 def kinds(tokens):

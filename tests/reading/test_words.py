@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
-from agentical.words import Duration, Id, Period, Rate
+from agentical.reading.words import Duration, Id, Period, Rate
 
 
 def value(kind, raw):

@@ -8,13 +8,13 @@ from pathlib import Path as FilePath
 from typing import Any, Final
 
 from agentical import secrets
-from agentical.checks import Known, Mistakes
-from agentical.declared import Agent, RetryPolicy
+from agentical.checking.mistakes import Known, Mistakes
 from agentical.errors import CallInvalid
 from agentical.graph import AgentSpec, Retry
 from agentical.parser import Path
 from agentical.plugins import OptionsInvalid, build, kebab, load, options_of
 from agentical.ports import Member
+from agentical.reading.declared import Agent, RetryPolicy
 from agentical.retry import policy
 
 _SECRETS: Final = frozenset({"secrets"})

@@ -1,0 +1,1 @@
+"""What is checked across a whole playbook before it is compiled."""
