@@ -15,13 +15,13 @@ loads = _decoder.decode
 
 
 def encode(value: Any) -> bytes:
-    """The JSON of a value. Raises TypeError or ValueError, with the path, where it is not JSON (NaN, sets, keys …).
+    """The JSON of a value. Raises TypeError or ValueError, with the path, where JSON cannot hold it.
 
     Why the second look: the encoder writes NaN and infinities as `null`, so they are looked for only where it wrote one.
     """
     data = _encoder.encode(value)
     if b"null" in data:
-        _refuse_nan(value, "value")
+        _refuse_nan(msgspec.to_builtins(value), "value")
     return data
 
 

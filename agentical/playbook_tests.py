@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from msgspec.structs import replace
 
 from agentical import errors
+from agentical import events as ev
 from agentical.conditions import Expression, truth
 from agentical.decisions import Decisions, Rules
 from agentical.errors import AgentError, AgenticalError, Invalid
@@ -39,6 +40,7 @@ _FAILURES: Mapping[str, type[AgentError]] = {
     )
 }
 LONGEST = 300
+MOST_CAUSES = 3
 _ILLEGAL = re.compile("[^\t\n -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
@@ -106,7 +108,7 @@ async def run_case(app: Agentical, suite: Suite, case: Case) -> Result:
     began = time.monotonic()
     try:
         run = await app.run(prepared_for(suite, case))
-        problems = _problems(run, suite.graph, case)
+        problems = [*await _ended_otherwise(run, case), *_unmet(run, suite.graph, case)]
     except AgenticalError as error:
         problems = [str(error)]
     return Result(case.name, time.monotonic() - began, problems)
@@ -128,29 +130,32 @@ def _without_waiting(graph: Graph, id: str) -> Any:
     return replace(spec, retry={kind: replace(rule, delay=0.0, max_delay=0.0) for kind, rule in spec.retry.items()})
 
 
-def _problems(run: Run, graph: Graph, case: Case) -> list[str]:
-    found: list[str] = []
-    if run.status != case.status:
-        why = f": {run.error['message']} (step {run.error['step']})" if run.error else ""
-        found.append(f"expected: {case.status}, and it is {run.status}{why}")
-    progress = run.progress
-    outputs = run.outputs if run.status == "completed" else None
-    scope = Decisions(run.id, progress, Rules(graph)).scope(
-        outputs=outputs, execution={"id": run.id, "status": run.status}
+async def _ended_otherwise(run: Run, case: Case) -> list[str]:
+    """That it did not end as it should, and which tasks failed before."""
+    if run.status == case.status:
+        return []
+    why = f": {run.error['message']} (step {run.error['step']})" if run.error else ""
+    failed = [entry.event async for entry in run.events() if isinstance(entry.event, ev.TaskFailed)]
+    causes = [f"  {one.visit}: {one.member} failed at {one.key}: {one.failure.message}" for one in failed[:MOST_CAUSES]]
+    return ["\n".join([f"expected: {case.status}, and it is {run.status}{why}", *causes])]
+
+
+def _unmet(run: Run, graph: Graph, case: Case) -> list[str]:
+    """The expectations that do not hold, with the values they read."""
+    scope = Decisions(run.id, run.progress, Rules(graph)).scope(
+        outputs=run.outputs, execution={"id": run.id, "status": run.status}
     )
-    return found + [problem for source in case.expect if (problem := _unmet(source, scope)) is not None]
-
-
-def _unmet(source: str, scope: Mapping[str, Any]) -> str | None:
-    """Why an expectation does not hold, with the values it read."""
-    expression = Expression.parse(source)
-    try:
-        if truth(expression(scope)):
-            return None
-        head = f"expected: {source}"
-    except AgenticalError as error:
-        head = f"expected: {source}\n  {error}"
-    return "\n".join([head, *(f"  {'.'.join(path)} is {_shown(path, scope)}" for path in sorted(expression.paths))])
+    found: list[str] = []
+    for source in case.expect:
+        expression = Expression.parse(source)
+        try:
+            why = None if truth(expression(scope)) else ""
+        except AgenticalError as error:
+            why = f"\n  {error}"
+        if why is not None:
+            read = (f"\n  {'.'.join(path)} is {_shown(path, scope)}" for path in sorted(expression.paths))
+            found.append(f"expected: {source}{why}{''.join(read)}")
+    return found
 
 
 def _shown(path: tuple[str, ...], scope: Mapping[str, Any]) -> str:

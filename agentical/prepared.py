@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from agentical import plugins
-from agentical.agents.function import options_of
+from agentical.agents.function import AgentOptions, options_of
 from agentical.durations import seconds
 from agentical.errors import CallInvalid
 from agentical.graph import AgentSpec, Graph, InputSpec, Step, encode_graph
@@ -100,15 +100,29 @@ def _specs(team: Sequence[Callable[..., Any]]) -> tuple[dict[str, AgentSpec], di
             raise CallInvalid(
                 f"two members of the team are called {given.name!r}; name them with @agentical.agent(name=…)"
             )
-        timeout = seconds(given.timeout) if isinstance(given.timeout, str) else given.timeout
-        specs[given.name] = AgentSpec(
-            given.name, FUNCTION, options={"executor": given.executor} if given.executor else {}, replicas=given.replicas,
-            max_parallel=given.max_parallel, capabilities=given.capabilities, weight=given.weight, timeout=timeout,
-            retry=policy(given.retry, {}), idempotent=given.idempotent,
-            output=dict(given.output) if given.output is not None else None, cost=given.cost,
-        )  # fmt: skip
+        try:
+            specs[given.name] = _spec(given)
+        except ValueError as error:
+            raise CallInvalid(f"agent {given.name}: {error}") from None
         functions[given.name] = function
     return specs, functions
+
+
+def _spec(given: AgentOptions) -> AgentSpec:
+    """What a decorator says, as a playbook would. Raises ValueError, and CallInvalid for a retry policy nobody has given."""
+    timeout = seconds(given.timeout) if isinstance(given.timeout, str) else given.timeout
+    least = {"replicas": (given.replicas, 1), "max_parallel": (given.max_parallel, 1), "weight": (given.weight, 0)}
+    for name, (value, bound) in least.items():
+        if value is not None and value < bound:
+            raise ValueError(f"{name} is at least {bound}, not {value}")
+    if timeout is not None and timeout <= 0:
+        raise ValueError(f"timeout is more than 0 s, not {timeout:g}")
+    return AgentSpec(
+        given.name, FUNCTION, options={"executor": given.executor} if given.executor else {}, replicas=given.replicas,
+        max_parallel=given.max_parallel, capabilities=given.capabilities, weight=given.weight, timeout=timeout,
+        retry=policy(given.retry, {}), idempotent=given.idempotent,
+        output=dict(given.output) if given.output is not None else None, cost=given.cost,
+    )  # fmt: skip
 
 
 def _refuse_problems(name: str, strategy: Any, specs: Mapping[str, AgentSpec]) -> None:

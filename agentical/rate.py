@@ -1,21 +1,24 @@
-"""How often an agent may be asked. Pure: time is passed in."""
+"""How often an agent may be asked. Pure: time is passed in.
+
+Why a window and no token bucket: a full bucket that fills again while it is emptied lets through nearly twice the count.
+"""
 
 from __future__ import annotations
 
+from collections import deque
+
 
 class Bucket:
-    """A token bucket: `count` asks per `seconds`, all of which may come at once."""
+    """At most `count` asks within any `seconds`, all of which may come at once."""
 
-    __slots__ = ("_filled_at", "_interval", "_size", "_tokens")
+    __slots__ = ("_asks", "_count", "_seconds")
 
     def __init__(self, count: int, seconds: float) -> None:
-        self._size, self._interval = float(count), seconds / count
-        self._tokens, self._filled_at = float(count), 0.0
+        self._count, self._seconds = count, seconds
+        self._asks: deque[float] = deque(maxlen=count)
 
     def take(self, now: float) -> float:
-        """Take one token; seconds to wait until it is there (0.0: it is). `now` is in seconds and never goes back."""
-        if self._filled_at:
-            self._tokens = min(self._size, self._tokens + (now - self._filled_at) / self._interval)
-        self._filled_at = now
-        self._tokens -= 1.0
-        return 0.0 if self._tokens >= 0.0 else -self._tokens * self._interval
+        """Take a place; seconds to wait until it is there (0.0: it is). `now` is in seconds and never goes back."""
+        at = now if len(self._asks) < self._count else max(now, self._asks[0] + self._seconds)
+        self._asks.append(at)
+        return at - now

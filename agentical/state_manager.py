@@ -126,13 +126,9 @@ class StateManager:
 
     async def look(self, execution: str) -> Progress:
         """Where an execution stands, by what is committed; nothing is claimed."""
-        progress, row = Progress((await self.rules(execution)).graph), await self.row(execution)
-        at_head = b""
-        async for entry, digest in read(self.store, execution):
+        progress = Progress((await self.rules(execution)).graph)
+        async for entry, _ in self.entries(execution):
             progress.advance(entry.seq, entry.at, entry.event)
-            if entry.seq <= row.head_seq:
-                at_head = digest
-        check_head(execution, row, min(progress.seq, row.head_seq), at_head)
         return progress
 
     async def rules(self, execution: str) -> Rules:
@@ -140,6 +136,7 @@ class StateManager:
         row = await self.row(execution)
         async for entry, _ in read(self.store, execution):
             return await self._rules_of(execution, entry)
+        check_head(execution, row, 0, GENESIS)
         raise CallInvalid(f"{execution} was begun and nothing was recorded. Run its playbook again with --id {row.id}.")
 
     async def row(self, execution: str) -> ExecutionRow:
@@ -156,9 +153,15 @@ class StateManager:
     async def entries(
         self, execution: str, *, after: int = 0, before: bytes | None = None
     ) -> AsyncIterator[tuple[Entry, bytes]]:
-        """The journal from after `after`, verified, each entry with its hash."""
-        async for found in read(self.store, execution, after=after, before=before):
-            yield found
+        """The journal from after `after`, verified to where the row says it ends, each entry with its hash."""
+        row = await self.row(execution)
+        seq, head = after, b""
+        async for entry, digest in read(self.store, execution, after=after, before=before):
+            if entry.seq <= row.head_seq:
+                seq, head = entry.seq, digest
+            yield entry, digest
+        if row.head_seq > after:
+            check_head(execution, row, seq, head)
 
     async def tallies(self, prefix: str) -> dict[str, Tally]:
         return dict(await self.store.tallies(prefix))

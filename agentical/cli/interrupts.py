@@ -41,9 +41,10 @@ async def interruptible(
         if heard:
             on_second()
             os._exit(INTERRUPTED)
-        heard = True
-        on_first()
-        loop.call_soon_threadsafe(scope.cancel)
+        else:
+            heard = True
+            on_first()
+            loop.call_soon_threadsafe(scope.cancel)
 
     before = {number: signal.signal(number, hear) for number in SIGNALS}
     try:

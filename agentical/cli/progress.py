@@ -16,6 +16,9 @@ from agentical.graph import Graph, Step
 from agentical.ports import Reading
 from agentical.progress import Progress
 
+MOST_FAILURES = 3
+"""Failed tasks that are named for each visit."""
+
 
 @dataclass(slots=True)
 class Running:
@@ -73,9 +76,10 @@ class Display:
             case ev.TaskAnswered():
                 self.answered += 1
                 self._count(event.visit, answered=1)
-            case ev.TaskFailed() | ev.TaskCancelled():
+            case ev.TaskFailed():
                 self.failed += 1
                 self._count(event.visit, failed=1)
+                self._tell_failure(event)
             case ev.StepSkipped():
                 self.ended.add(event.step)
                 self.line(f"{event.step}: skipped, {shortened(event.reason)}")
@@ -113,6 +117,11 @@ class Display:
             running.asked += asked
             running.answered += answered
             running.failed += failed
+
+    def _tell_failure(self, event: ev.TaskFailed) -> None:
+        running = self.running.get(event.visit)
+        if running is not None and running.failed <= MOST_FAILURES:
+            self.line(f"{event.visit}: {event.member} failed at {event.key}: {shortened(event.failure.message, 300)}")
 
     def _ended(self, event: ev.StepCompleted | ev.StepFailed | ev.StepCancelled, at: float) -> None:
         self.ended.add(event.step)

@@ -120,26 +120,44 @@ def test_whoever_waits_for_a_process_that_dies_takes_over(tmp_path: Path) -> Non
     first.kill()
     first.communicate()
     assert json.loads(second.communicate(timeout=60)[0])["status"] == "completed"
-    assert set(victim.calls()) == {*victim.calls()}
     assert len(set(victim.calls())) == 16
 
 
-async def test_what_keeps_ending_the_process_is_stopped_after_three_resumptions(tmp_path: Path) -> None:
-    victim = Victim(tmp_path, "killer")
+PLAYBOOK = """
+schema: agentical/v1
+name: killer
+agents: {first: "python:hands.first", second: "python:hands.second"}
+steps:
+  one: {agent: first, with: {number: 1}}
+  two: {agent: second, with: {number: "${{ steps.one.output }}"}}
+outputs: {number: "${{ steps.two.output }}"}
+"""
+HANDS = """
+import os, pathlib, signal
+
+def first(number: int) -> int:
+    return number + 1
+
+def second(number: int) -> int:
+    if not pathlib.Path(__file__).with_name("healed").exists():
+        os.kill(os.getpid(), signal.SIGKILL)
+    return number * 10
+"""
+
+
+async def test_what_keeps_ending_the_process_is_stopped_after_three_resumptions_until_that_is_accepted(tmp_path: Path) -> None:
+    (tmp_path / "killer.yaml").write_text(PLAYBOOK)
+    (tmp_path / "hands.py").write_text(HANDS)
+    victim = Victim(tmp_path, str(tmp_path / "killer.yaml"))
     for _ in range(4):
         with victim.start() as process:
             assert process.wait() == -signal.SIGKILL
-    with victim.start() as process:
-        assert process.wait() == 1
-    sys.modules.pop("program", None)
-    import program
-
     async with Agentical(store=victim.store) as app:
-        prepared = program.prepared("killer", program.Hand(str(victim.log)))
-        healed = program.prepared("rounds", program.Hand(str(victim.log)))
-        prepared.functions = {**prepared.functions, "killer": healed.functions["m3"]}
+        with pytest.raises(CrashLoop, match="resumed three times"):
+            await app.resume("one")
+        (tmp_path / "healed").touch()
         with pytest.raises(CrashLoop, match="accept-crash-loop"):
-            await app._run("one", prepared, None)
-        execution = await app.state.recover("one")
-        run = await app._carry_on(execution, prepared, forgive=True)
-    assert run.outputs == {"result": ((1 * 3) * 3 + 3) * 3 + 1}
+            await app.run(victim.what, id="one")
+        run = await app.resume("one", accept_crash_loop=True)
+        assert run.outputs == {"number": 20}
+        await app.replay("one")

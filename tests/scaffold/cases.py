@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from crews import Crew
+from crews import Crew, fakes
 from virtual import VirtualClock
 
 from agentical.decisions import Rules
@@ -81,13 +81,11 @@ def _spec(function: Any) -> AgentSpec:
 
 def of_yaml(path: Path, text: str, functions: Mapping[str, Callable[..., Any]], inputs: Mapping[str, Any]) -> Prepared:
     """A playbook whose agents are stood in for by functions."""
-    from crews import fake
-
     from agentical.prepared import of_playbook
 
     path.write_text(text)
     prepared = of_playbook(path, inputs)
-    prepared.fakes = {name: fake(one) for name, one in functions.items()}
+    prepared.fakes = fakes(functions)
     return prepared
 
 

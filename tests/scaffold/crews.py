@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import agentical
@@ -46,6 +46,6 @@ class Crew:
         return random.Random(f"{self.seed}/{context.member}/{context.visit}/{context.key}").uniform(0.001, 0.2)
 
 
-def fake(function: Callable[..., Any]) -> Agent:
-    """The function as an agent that stands in for one of a playbook."""
-    return FunctionAgent(function=function)
+def fakes(functions: Mapping[str, Callable[..., Any]]) -> dict[str, Agent]:
+    """The functions as agents that stand in for those of a playbook."""
+    return {name: FunctionAgent(function=one) for name, one in functions.items()}

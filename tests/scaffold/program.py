@@ -1,6 +1,7 @@
 """A program to be killed: runs one of a few strategies durably, and writes every call of an agent to a file.
 
-`program.py STORE LOG WHAT`: prints the outputs as JSON. `LOG` gets a line `visit key` per call, at the start of the call.
+`program.py STORE LOG WHAT` prints the outputs as JSON; `WHAT` may be a playbook. `LOG` gets a line `visit key` when a
+call begins.
 """
 
 from __future__ import annotations
@@ -8,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import signal
 import sys
 from pathlib import Path
 from typing import Any
@@ -49,10 +49,6 @@ async def rounds(team: Any, payload: Any) -> Any:
     return [total, draw, await team.ask(team.members[0].name, total + draw, key="last")]
 
 
-def killer(payload: Any, context: TaskContext) -> None:
-    os.kill(os.getpid(), signal.SIGKILL)
-
-
 def prepared(what: str, hand: Hand) -> Prepared:
     fast = [hand.member(f"m{n}", lambda payload, n=n: payload * 3 + n) for n in range(5)]
     if what == "rounds":
@@ -64,16 +60,15 @@ def prepared(what: str, hand: Hand) -> Prepared:
         return of_team(
             "scatter-gather", [hand.member("w", lambda item: item * item, replicas=4)], None, list(range(24)), {}
         )
-    if what == "killer":
-        return of_team(
-            "sequential", [fast[0], agentical.agent(name="killer", executor="here")(killer), fast[1]], 1, None, {}
-        )
     raise SystemExit(f"no such program: {what}")
 
 
-async def main(store: str, log: str, what: str, *options: str) -> None:
+async def main(store: str, log: str, what: str) -> None:
     async with agentical.Agentical(store=store) as app:
-        run = await app._run(ID, prepared(what, Hand(log)), None)
+        if what.endswith(".yaml"):
+            run = await app.run(what, id=ID)
+        else:
+            run = await app._run(ID, prepared(what, Hand(log)), None)
         print(json.dumps({"status": run.status, "outputs": run.outputs, "repeated": run.receipt.repeated}))
 
 

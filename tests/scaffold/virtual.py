@@ -46,7 +46,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     """`now` is its time in seconds; it stands still while a thread of its executor works."""
 
     def __init__(self) -> None:
-        self.now, self.in_threads = 0.0, 0
+        self.now, self.in_threads = 100.0, 0
         super().__init__(_Jump(self, selectors.DefaultSelector()))  # type: ignore[arg-type]
         self._clock_resolution = 1e-9
 
