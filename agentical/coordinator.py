@@ -96,7 +96,7 @@ class Coordinator:
         except (StoreError, BudgetExceeded, StrategyDiverged):
             raise
         except TaskFailed as error:
-            failure = Failure(error.failure_class, str(error), error.failure_code)
+            failure = Failure(error.failure_class, f"{error.member}: {error.message}", error.failure_code)
             return self._failed(step, visit, record, failure, "timeout" if error.failure_code == "TIMEOUT" else "error")
         except StepFailed as error:
             return self._failed(step, visit, record, Failure(error.failure_class, str(error), error.failure_code))

@@ -276,7 +276,7 @@ class Progress:
         if view.waiting > 0 and (step.join is None or view.completed < step.join):
             return
         view.waiting = 0
-        led_here = view.arrivals and view.completed < (step.join or 1) and not step.alone
+        led_here = view.arrivals and view.completed < (step.join or 1)
         if step.starts == "needs" and not led_here:
             self._queue(Due(step))
         for arrival in view.arrivals:

@@ -188,13 +188,14 @@ def test_an_answer_that_is_wrong_twice_fails_as_invalid() -> None:
     assert (error["class"], error["code"]) == ("invalid", "OUTPUT_INVALID")
 
 
-@pytest.mark.parametrize("answer", [float("nan"), {"a": float("inf")}, object(), {1, 2}])
+@pytest.mark.parametrize("answer", [float("nan"), {"a": float("inf")}, object()], ids=["nan", "infinity", "object"])
 def test_an_answer_that_json_cannot_hold_is_a_failure_that_says_so(answer: Any) -> None:
     async def odd(payload: Any) -> Any:
         return answer
 
-    done = once(team(odd))
-    assert (done.status, done.error["class"]) in [("failed", "invalid"), ("completed", None)]
+    error = once(team(odd)).error
+    assert error["class"] == "invalid"
+    assert "JSON" in error["message"]
 
 
 def test_no_answer_in_time_is_a_timeout() -> None:

@@ -144,6 +144,11 @@ def test_a_jump_forward_in_a_list_passes_what_lies_between():
     assert payload(life, "c#1") == '"x"'
 
 
+def test_a_step_that_an_edge_led_to_does_not_start_a_second_time_by_itself():
+    life = live("[{id: a, next: b}, {id: b, if: always()}, {id: c}]")
+    assert visits(life) == ["a#1", "b#1", "c#1"]
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_a_step_that_may_lead_back_to_what_it_needs_is_not_stuck(seed):
     life = live("[{id: a, next: b}, {id: b, next: {again: a, ok: end}}]", {"b": ["again", "ok"]}, seed=seed)
@@ -195,6 +200,13 @@ def test_what_comes_after_a_loop_writes_after_it():
                 c: {needs: [b], set: {trail: c}}, d: {needs: [c], set: {trail: d}}}"""
     life = live(steps, {"a": ["again", "again", "ok"]}, state=STATE)
     assert life.progress.state["trail"].value == ["a", "a", "a", "b", "c", "d"]
+
+
+def test_what_is_reached_through_a_skipped_step_writes_after_what_led_there():
+    steps = """{a: {agent: probe, needs: [], next: {again: a, ok: s}, set: {trail: a}},
+                s: {if: 'false', next: {skipped: t}}, t: {set: {trail: t}}}"""
+    life = live(steps, {"a": ["again", "ok"]}, state=STATE)
+    assert life.progress.state["trail"].value == ["a", "a", "t"]
 
 
 @pytest.mark.parametrize("seed", range(6))

@@ -9,12 +9,17 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 from lives import RESULTS, Life, graphs, lives, slow
+from msgspec import UNSET, Raw
 from slowly import Slow
 
 from agentical import events as ev
 from agentical.decisions import Decisions, Rules
-from agentical.events import Entry, encode_entry
+from agentical.events import Entry, Failure, Usage, encode_entry
+from agentical.graph import Graph, Step
 from agentical.progress import Progress
+
+GRAPH = Graph("g", (Step("s", 0, 0, "agent", members=("m",)),))
+STARTED, BEGUN = ev.ExecutionStarted("g", "", "", Raw(b"{}")), ev.VisitStarted("s#1", "s", Raw(b"null"))
 
 
 @slow
@@ -178,3 +183,83 @@ def test_the_order_in_which_steps_finish_does_not_change_what_comes_out(graph, r
     trails = [[visit.partition("#")[0] for visit in life.progress.state["trail"].value] for life in (first, second)]
     assert trails[0] == trails[1]
     assert first.progress.state["total"].value == second.progress.state["total"].value
+
+
+# tasks
+
+
+def folded(*events, graph=GRAPH):
+    progress = Progress(graph)
+    for n, (at, event) in enumerate([(0.0, STARTED), (0.0, BEGUN), *events], 1):
+        progress.advance(n, 100.0 + at, event)
+    return progress
+
+
+def test_the_receipt_counts_what_the_journal_says():
+    used = Usage(3, 4, 0.5)
+    progress = folded(
+        (1, ev.TaskAsked("s#1", "a", "m", "h")),
+        (2, ev.TaskAsked("s#1", "b", "m", "h")),
+        (3, ev.TaskAsked("s#1", "a", "m", "h")),
+        (4, ev.TaskRetried("s#1", "b", "m", Failure("transient", "x"), 1, 9.0, used)),
+        (5, ev.TaskAsked("s#1", "b", "m", "h", 2)),
+        (6, ev.TaskAnswered("s#1", "a", "m", "h", Raw(b"1"), usage=used)),
+        (7, ev.TaskFailed("s#1", "b", "m", "h", Failure("bug", "x"), 2)),
+        (8, ev.TaskCancelled("s#1", "c", "m", used)),
+    )
+    receipt = progress.receipt
+    assert (receipt.asked, receipt.answered, receipt.failed, receipt.retried, receipt.repeated) == (2, 1, 1, 1, 1)
+    assert receipt.usage == Usage(9, 12, 1.5)
+    assert progress.open["s#1"].retried == {}
+    assert list(progress.open["s#1"].outcomes) == ["a", "b", "c"]
+
+
+def test_an_output_that_is_an_answer_is_kept_once_and_found():
+    answered = ev.TaskAnswered("s#1", "ask", "m", "h", Raw(b'{"x":1}'))
+    progress = folded((1, answered), (2, ev.StepCompleted("s#1", "s", UNSET, "ask")))
+    assert progress.views[0]["output"] == {"x": 1}
+    assert progress.idle
+
+
+def test_time_in_which_nothing_ran_does_not_count():
+    progress = folded(
+        (5, ev.ExecutionPaused("interrupted")), (1000, ev.ExecutionResumed(2)), (1003, ev.Remembered("s#1", "k", Raw(b"1")))
+    )  # fmt: skip
+    assert progress.ran == 8.0
+
+
+def test_resuming_after_a_crash_is_counted_until_something_new_is_known():
+    resumed, crashes = ev.ExecutionResumed(2), [(n, ev.ExecutionResumed(n)) for n in (1, 2, 3)]
+    assert folded(*crashes).open["s#1"].resumed == 3
+    for news in (
+        ev.TaskAnswered("s#1", "a", "m", "h", Raw(b"1")), ev.Remembered("s#1", "k", Raw(b"1")), ev.ItemTaken("s#1", 0, Raw(b"1")),
+    ):  # fmt: skip
+        assert folded(*crashes, (4, news)).open["s#1"].resumed == 0
+    assert folded(*crashes, (4, ev.ExecutionResumed(5, forgiven=True))).open["s#1"].resumed == 0
+    assert folded((1, ev.ExecutionPaused("interrupted")), (2, resumed)).open["s#1"].resumed == 0
+
+
+def test_items_are_kept_until_they_are_handed_over():
+    progress = folded(
+        (1, ev.ItemTaken("s#1", 0, Raw(b"7"))), (2, ev.ItemTaken("s#1", 1, Raw(b"8"))), (3, ev.ItemsEnded("s#1", 2))
+    )
+    visit = progress.open["s#1"]
+    assert [bytes(item.item) for _, _, item in visit.items] == [b"7", b"8"]
+    assert (visit.taken, visit.items_ended) == (2, (5, 103.0))
+
+
+def test_what_ends_after_its_visit_is_charged_and_changes_nothing_else():
+    ended = ev.StepCompleted("s#1", "s", Raw(b"1"))
+    late = [ev.TaskAsked("s#1", "a", "m", "h"), ev.TaskAnswered("s#1", "a", "m", "h", Raw(b"2"), usage=Usage(1))]
+    progress = folded((1, ended), *((n, event) for n, event in enumerate(late, 2)))
+    assert progress.receipt.usage == Usage(1)
+    assert progress.views[0]["output"] == 1
+
+
+def test_whichever_way_it_ends_the_execution_says_so():
+    for event, status in (
+        (ev.ExecutionCompleted(Raw(b"1")), "completed"), (ev.ExecutionCancelled("x"), "cancelled"),
+        (ev.ExecutionFailed(Failure("bug", "x"), "s"), "failed"),
+    ):  # fmt: skip
+        progress = folded((9, event))
+        assert (progress.status, progress.receipt.ended) == (status, 109.0)

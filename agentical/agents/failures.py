@@ -85,7 +85,7 @@ def _classify_ours(exception: AgenticalError) -> Failure:
     text = _cut(str(exception) or type(exception).__name__)
     match exception:
         case AgentError():
-            return Failure(exception.failure_class, text)
+            return Failure(exception.failure_class, text, exception.code)
         case TaskFailed() | StepFailed():
             return Failure(exception.failure_class, text, exception.failure_code)
         case CallInvalid() | PlaybookInvalid():

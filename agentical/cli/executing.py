@@ -31,6 +31,15 @@ class Manner:
     quiet: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """What a person accepts, so that an execution can go on: see `Agentical.resume`."""
+
+    code: bool = False
+    crash_loop: bool = False
+    loss: int | None = None
+
+
 async def run_playbook(playbook: str, pairs: Sequence[str], file: str | None, id: str | None, manner: Manner) -> int:
     """Start it, or go on with what has begun under this id."""
     prepared = of_playbook(Path(playbook), lambda graph: inputs_of(graph, pairs, file))
@@ -42,15 +51,18 @@ async def run_playbook(playbook: str, pairs: Sequence[str], file: str | None, id
         return await _go(app, name, lambda: app.run(prepared, id=name), display, manner)
 
 
-async def resume_execution(id: str, accept_code: bool, accept_crash_loop: bool, manner: Manner) -> int:
+async def resume_execution(id: str, accepted: Accepted, manner: Manner) -> int:
     """Go on with it."""
     address = existing(manner.store)
     display = display_for(id, None, quiet=manner.quiet)
     async with Agentical(address, monitors=[display]) as app:
-        await _catch_up(app, id, display)
+        if accepted.loss is None:
+            await _catch_up(app, id, display)
 
         def work() -> Awaitable[Run]:
-            return app.resume(id, accept_code=accept_code, accept_crash_loop=accept_crash_loop)
+            return app.resume(
+                id, accept_code=accepted.code, accept_crash_loop=accepted.crash_loop, accept_loss=accepted.loss
+            )
 
         return await _go(app, id, work, display, manner)
 

@@ -19,6 +19,9 @@ from agentical.sdk import Agentical
 
 _DIGEST = re.compile("[0-9a-f]{64}")
 
+LONGEST = 1000
+"""Characters of outputs that are shown."""
+
 
 async def list_executions(as_json: bool, children: bool, limit: int | None, store: str | None) -> int:
     """One row for each."""
@@ -89,7 +92,7 @@ def _described(run: Run, row: dict[str, Any], told: list[Told]) -> list[str]:
     for one in told:
         lines += [f"  {one.visit}: {shortened(text, 400)}" for text in _remarks(one)]
     if run.outputs is not None:
-        lines += ["", f"outputs   {_json(run.outputs)}"]
+        lines += ["", f"outputs   {_shortened(_json(run.outputs), run.id)}"]
     if run.error is not None:
         lines += ["", f"error     {error_text(run.error)}"]
     return [*lines, "", receipt_line(run.receipt)]
@@ -132,6 +135,11 @@ def _line(entry: Entry) -> str:
 def _brief(value: Any) -> str:
     text = _json(value)
     return text[:12] if _DIGEST.fullmatch(text) else shortened(text, 100)
+
+
+def _shortened(text: str, id: str) -> str:
+    """Outputs may be whole reports; a person who wants all of them asks for JSON."""
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}… (all of it: agentical show {id} --json)"
 
 
 def _json(value: Any) -> str:

@@ -34,6 +34,6 @@ def lasted(seconds: float) -> str:
 
 def error_text(error: Mapping[str, Any]) -> str:
     """`step scan: no answer within 30 s (transient, TIMEOUT)` of `{class, code, message, step}`."""
-    message = str(error["message"]).removesuffix(f" ({error['class']})")
+    message = str(error["message"])
     step = f"step {error['step']}: " if error.get("step") else ""
     return f"{step}{message} ({error['class']}, {error['code']})"

@@ -44,6 +44,12 @@ def resume(
     accept_crash_loop: Annotated[
         bool, typer.Option("--accept-crash-loop", help="Go on although it has ended its process three times.")
     ] = False,
+    accept_loss: Annotated[
+        int | None,
+        typer.Option(
+            metavar="SEQ", min=1, help="Go on before the damaged entry SEQ of the journal; what follows is asked again."
+        ),
+    ] = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
     store: Store = None,
@@ -52,11 +58,11 @@ def resume(
 
     What was answered is not asked again. Prints what `run` prints.
     """
-    from agentical.cli.executing import Manner, resume_execution
+    from agentical.cli.executing import Accepted, Manner, resume_execution
     from agentical.cli.interrupts import awaited
 
-    manner = Manner(store, as_json, quiet)
-    raise typer.Exit(awaited(resume_execution, id, accept_code, accept_crash_loop, manner))
+    accepted = Accepted(accept_code, accept_crash_loop, accept_loss)
+    raise typer.Exit(awaited(resume_execution, id, accepted, Manner(store, as_json, quiet)))
 
 
 def replay(id: ExecutionId, as_json: AsJson = False, store: Store = None) -> None:

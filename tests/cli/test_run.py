@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import json
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
+
+from agentical.runs import Run
+from agentical.sdk import Agentical
 
 
 def test_a_run_prints_its_outputs_as_one_json_object_and_nothing_else_on_stdout(process) -> None:
@@ -138,3 +143,29 @@ def test_an_id_that_nobody_knows_is_a_wrong_call(call, name: str) -> None:
     status, out, err = call(name, "nobody")
     assert (status, out) == (2, "")
     assert "holds no execution 'nobody'" in err
+
+
+def test_a_damaged_journal_goes_on_only_when_its_loss_is_accepted(call, folder: Path) -> None:
+    call("run", "slow.yaml", "-q", "--id", "d", "-i", "n=2", "-i", "each=0")
+    with closing(sqlite3.connect(folder / ".agentical" / "agentical.db")) as store, store:
+        [(n, first, body)] = store.execute("SELECT n, first, body FROM journal ORDER BY n DESC LIMIT 1").fetchall()
+        store.execute("UPDATE journal SET body = ? WHERE n = ?", (bytes([body[0] ^ 1]) + body[1:], n))
+        store.execute("UPDATE executions SET status = 'running'")
+    status, out, err = call("resume", "d")
+    assert (status, out) == (1, "")
+    assert f"agentical resume d --accept-loss {first}" in err
+    status, out, _ = call("resume", "d", "--accept-loss", first)
+    assert (status, json.loads(out)) == (0, {"done": [0, 2]})
+
+
+def test_what_a_person_accepts_is_handed_on(call, monkeypatch: pytest.MonkeyPatch) -> None:
+    call("run", "one.yaml", "-q", "--id", "x")
+    handed: list[dict[str, object]] = []
+
+    async def resume(app: Agentical, id: str, **accepted: object) -> Run:
+        handed.append(accepted)
+        return await app.show(id)
+
+    monkeypatch.setattr(Agentical, "resume", resume)
+    assert call("resume", "x", "--accept-code", "--accept-crash-loop").status == 0
+    assert handed == [{"accept_code": True, "accept_crash_loop": True, "accept_loss": None}]

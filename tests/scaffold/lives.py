@@ -181,7 +181,7 @@ class Plain(Life):
     """A Life whose visits answer with what `results` says: a word is a failure or cancellation, all else the output."""
 
     def finish(self, step, visit, outcome):
-        raw = Raw(json.dumps(outcome).encode())
+        raw = Raw(json.dumps(outcome, separators=(",", ":")).encode())
         self.note(self.decisions.completed(step, visit.started.visit, outcome, raw))
 
 

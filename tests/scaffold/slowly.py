@@ -71,7 +71,7 @@ class Slow:
     def let_start(self):
         for step, spec in self.steps.items():
             if spec.starts == "needs" and step not in self.starts_itself and self.may_start(step):
-                led_here = self.arrivals(step) and self.completed_needs(step) < (spec.join or 1) and not spec.alone
+                led_here = self.arrivals(step) and self.completed_needs(step) < (spec.join or 1)
                 self.starts_itself[step] = not led_here
 
     def something_is_over(self):
