@@ -47,5 +47,5 @@ def test_a_receipt_of_what_still_runs_has_no_time() -> None:
 
 
 def test_an_error_names_its_step_and_its_class_once() -> None:
-    error = {"step": "scan", "message": "late (transient)", "class": "transient", "code": "TIMEOUT"}
+    error = {"step": "scan", "message": "late", "class": "transient", "code": "TIMEOUT"}
     assert error_text(error) == "step scan: late (transient, TIMEOUT)"
