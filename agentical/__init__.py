@@ -44,10 +44,12 @@ __all__ = sorted(_HOME)
 __version__ = "0.1.0"
 
 
-def __getattr__(name: str) -> Any:
-    """Public names are imported when first used, so that `agentical --help` need not wait for them."""
-    if name not in _HOME:
-        raise AttributeError(f"module 'agentical' has no attribute {name!r}")
-    from importlib import import_module
+if not TYPE_CHECKING:  # for a type checker a name that is not above does not exist
 
-    return getattr(import_module(_HOME[name]), name)
+    def __getattr__(name: str) -> Any:
+        """Public names are imported when first used, so that `agentical --help` need not wait for them."""
+        if name not in _HOME:
+            raise AttributeError(f"module 'agentical' has no attribute {name!r}")
+        from importlib import import_module
+
+        return getattr(import_module(_HOME[name]), name)

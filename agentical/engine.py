@@ -94,7 +94,7 @@ class Engine:
                     group.start_soon,
                 )  # fmt: skip
                 self._began = time.monotonic()
-                for visit in list(self._progress.open.values()):
+                for visit in [] if self._progress.ending else list(self._progress.open.values()):
                     self._start(visit)
                 self._fill()
                 if not self._busy:

@@ -91,7 +91,7 @@ class Agentical:
         inputs: Mapping[str, Any] | None = None,
         *,
         id: str | None = None,
-        team: Sequence[Callable[..., Any]] = (),
+        team: Sequence[Callable[..., Any]] | None = None,
         payload: Any = None,
         for_each: Sequence[Any] | None = None,
         fakes: Mapping[str, Agent] | None = None,
@@ -106,7 +106,7 @@ class Agentical:
         """
         if isinstance(what, Prepared):
             prepared = what
-        elif team:
+        elif team is not None:
             prepared = of_team(what, team, payload, for_each, options)
         elif isinstance(what, (str, Path)):
             prepared = of_playbook(Path(what), inputs or {})
@@ -214,10 +214,12 @@ class Agentical:
             ).run()  # fmt: skip
             return Run(execution.id, execution.progress, lambda follow: self.events(execution.id, follow=follow))
         finally:
-            with anyio.CancelScope(shield=True):
-                await self.state.release(execution)
-            del self._running[execution.id]
-            done.set()
+            try:
+                with anyio.CancelScope(shield=True):
+                    await self.state.release(execution)
+            finally:
+                del self._running[execution.id]
+                done.set()
 
     def _nested(self, execution: Execution, prepared: Prepared | None) -> Callable[[str, Any, TaskContext], Any]:
         started = execution.progress.started
@@ -245,14 +247,15 @@ class Agentical:
             await self._running[id].wait()
             return
         while True:
-            row = await self.state.row(id)
+            await anyio.sleep(LOOK_AGAIN)
+            row = await self.state.store.row(id)
             if (
-                row.status in TERMINAL
+                row is None
+                or row.status in TERMINAL
                 or row.owner is None
                 or not await asyncio.to_thread(self.state.ownership.alive, row.owner)
             ):
                 return
-            await anyio.sleep(LOOK_AGAIN)
 
     async def _check_same(self, row: ExecutionRow, prepared: Prepared) -> None:
         progress = await self.state.look(row.id)

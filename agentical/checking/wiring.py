@@ -29,11 +29,9 @@ class Wiring:
         self._index = {placed.id: index for index, placed in enumerate(steps)}
         self._listed = any(isinstance(placed.place, int) for placed in steps)
         self.routes = [tuple(self._routes(placed, known)) for placed, known in zip(steps, outcomes, strict=True)]
-        self.edges: list[list[int]] = [[] for _ in steps]
-        for index, routes in enumerate(self.routes):
-            for route in routes:
-                if route.to in self._index:
-                    self.edges[self._index[route.to]].append(index)
+        self.edges = self._edges()
+        if self._listed:
+            self._go_on_in_loops()
         own = [self._own_needs(index) for index in range(len(steps))]
         self.by_edge = [
             bool(self.edges[index]) and not self._listed and not placed.step.has("needs")
@@ -48,6 +46,25 @@ class Wiring:
         self.sound = self._check_circles()
         if self.sound:
             self._check_reachable()
+
+    def _edges(self) -> list[list[int]]:
+        """By index of step, the steps that an edge leads here from."""
+        edges: list[list[int]] = [[] for _ in self._steps]
+        for index, routes in enumerate(self.routes):
+            for route in routes:
+                if route.to in self._index:
+                    edges[self._index[route.to]].append(index)
+        return edges
+
+    def _go_on_in_loops(self) -> None:
+        """A list goes on in order in each round of a loop, too: from the step an edge leads back to, step by step."""
+        inside = {n for target, sources in enumerate(self.edges) for one in sources for n in range(target, one)}
+        for index in sorted(inside):
+            following = self._steps[index + 1]
+            taken = [route for route in self.routes[index] if route.on not in OF_THE_ENGINE]
+            if not taken and not following.step.has("needs"):
+                self.routes[index] += (Route(following.id),)
+        self.edges = self._edges()
 
     def _own_needs(self, index: int) -> list[int]:
         placed = self._steps[index]
