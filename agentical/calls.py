@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from agentical.errors import CallInvalid
 from agentical.ports import Store, Strategy
 from agentical.runs import Run
 from agentical.sdk import Agentical
@@ -29,8 +28,6 @@ async def coordinate(
     `id` and `store` it is durable: call it again with the same id after a crash, and nothing answered is asked again.
     Raises ExecutionFailed where it failed, CallInvalid for a wrong call.
     """
-    if not team:
-        raise CallInvalid("a strategy needs a team: coordinate(strategy, [one, another], payload)")
     if store is None:
         store = "memory:" if id is None else ""
     async with Agentical(store=store) as app:

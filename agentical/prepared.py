@@ -65,6 +65,8 @@ def of_team(
     options: Mapping[str, Any],
 ) -> Prepared:
     """A team of callables under a strategy: installed (a name) or any strategy function of the program."""
+    if not team:
+        raise CallInvalid("a strategy needs a team of one callable at least")
     specs, functions = _specs(team)
     own: Strategy | None = None
     if isinstance(strategy, str):

@@ -11,6 +11,7 @@ from agentical import events as ev
 from agentical.asking import Task
 from agentical.coordinator import Coordinator
 from agentical.decisions import Decisions
+from agentical.engine import first_error
 from agentical.errors import StrategyDiverged
 from agentical.events import Tally
 from agentical.kit import make_strategies
@@ -33,12 +34,15 @@ async def replay(manager: StateManager, execution: str, own_strategy: Strategy |
     strategies, _ = make_strategies(rules.graph, own_strategy)
     seats = Seats({id: Asked.of(spec, _nobody) for id, spec in rules.graph.agents.items()}, 1)
     async for entry, _ in manager.entries(execution):
-        async with anyio.create_task_group() as group:
-            coordinator = Coordinator(
-                decisions, recorder, _Record(seats), strategies, manager.tallies, group.start_soon
-            )
-            await _compare(decisions, coordinator, recorder, entry.event)
-            group.cancel_scope.cancel()
+        try:
+            async with anyio.create_task_group() as group:
+                coordinator = Coordinator(
+                    decisions, recorder, _Record(seats), strategies, manager.tallies, group.start_soon
+                )
+                await _compare(decisions, coordinator, recorder, entry.event)
+                group.cancel_scope.cancel()
+        except BaseExceptionGroup as errors:
+            raise first_error(errors) from errors
         progress.advance(entry.seq, entry.at, entry.event)
 
 

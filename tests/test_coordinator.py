@@ -36,8 +36,13 @@ def test_a_step_ends_at_its_timeout_and_keeps_what_was_answered_in_the_journal()
         done = await run_prepared(slow_team(timeout=10.0), store)
         assert (done.error["code"], done.error["class"]) == ("TIMEOUT", "exhausted")
         assert done.receipt.ended - done.receipt.started == pytest.approx(10.0, abs=0.1)
-        ended = [e.event for e in await entries_of(store, ID) if isinstance(e.event, ev.TaskAnswered | ev.TaskCancelled)]
-        assert [(type(one).__name__, one.key) for one in ended] == [("TaskAnswered", "quick"), ("TaskCancelled", "slow")]
+        ended = [
+            e.event for e in await entries_of(store, ID) if isinstance(e.event, ev.TaskAnswered | ev.TaskCancelled)
+        ]
+        assert [(type(one).__name__, one.key) for one in ended] == [
+            ("TaskAnswered", "quick"),
+            ("TaskCancelled", "slow"),
+        ]
 
     run(main())
 

@@ -74,7 +74,10 @@ def test_a_budget_of_time_counts_running_time_only() -> None:
         agents = [crew.member(f"s{n}", lambda _: 1, takes=4.0) for n in range(3)]
         graph = graph_of(*[step(f"s{n}", n, (n - 1,) if n else ()) for n in range(3)], agents=agents, budget_time=10.0)
         done = await run_prepared(graph, store)
-        assert (done.error["code"], done.receipt.ended - done.receipt.started) == ("BUDGET_EXCEEDED", pytest.approx(10.0))
+        assert (done.error["code"], done.receipt.ended - done.receipt.started) == (
+            "BUDGET_EXCEEDED",
+            pytest.approx(10.0),
+        )
         second = [n for n, e in enumerate(await entries_of(store, ID)) if isinstance(e.event, ev.TaskAnswered)][1]
         await cut(store, ID, second + 1, again)
         await asyncio.sleep(1_000)
@@ -91,7 +94,9 @@ def test_an_execution_that_ends_just_as_its_time_is_up_ends_once() -> None:
             store, crew = SlowStore(3, slowest=0.05), Crew()
             graph = graph_of(step("a", 0), agents=[crew.member("a", lambda _: 1, takes=1.0)], budget_time=1.0 + late)
             await run_prepared(graph, store, replay=False)
-            ends = [name for name in names(await entries_of(store, ID)) if name in ("ExecutionCompleted", "ExecutionFailed")]
+            ends = [
+                name for name in names(await entries_of(store, ID)) if name in ("ExecutionCompleted", "ExecutionFailed")
+            ]
             assert len(ends) == 1
 
     run(main())
@@ -140,7 +145,7 @@ def test_a_visit_resumed_three_times_without_an_answer_is_a_crash_loop_until_it_
         source, crew = MemoryStore(), Crew()
         prepared = graph_of(step("a", 0), agents=[crew.member("a", lambda _: 1)])
         await run_prepared(prepared, source)
-        lines = [entry for entry in await entries_of(source, ID)][:2]
+        lines = (await entries_of(source, ID))[:2]
         for times in (2, 3):
             store = MemoryStore()
             resumed = [ev.Entry(3 + n, lines[1].at, ev.ExecutionResumed(n + 2)) for n in range(times)]
@@ -164,7 +169,13 @@ def test_a_strategy_with_other_code_is_not_resumed_in_an_open_visit_unless_accep
         entries = await entries_of(source, ID)
         first = entries[0].event
         changed = ev.ExecutionStarted(
-            first.playbook, first.text, first.graph, first.inputs, first.folder, first.options, {"sequential": "old code"}
+            first.playbook,
+            first.text,
+            first.graph,
+            first.inputs,
+            first.folder,
+            first.options,
+            {"sequential": "old code"},
         )
         lines = [ev.encode_entry(ev.Entry(1, entries[0].at, changed)), *map(ev.encode_entry, entries[1:6])]
         store = MemoryStore()
@@ -247,7 +258,9 @@ def test_an_expression_that_fails_is_the_step_s_failure() -> None:
 
 
 def test_outputs_that_cannot_be_made_fail_the_execution() -> None:
-    graph = graph_of(step("a", 0), agents=[Crew().member("a", lambda _: 1)], outputs={"x": "${{ steps.a.output.nope }}"})
+    graph = graph_of(
+        step("a", 0), agents=[Crew().member("a", lambda _: 1)], outputs={"x": "${{ steps.a.output.nope }}"}
+    )
     assert once(graph).error["code"] == "EXPRESSION_FAILED"
 
 

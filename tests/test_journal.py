@@ -160,7 +160,13 @@ def test_a_task_cancelled_while_it_waits_loses_nothing_of_the_others() -> None:
             await asyncio.sleep(0)
             tasks[2].cancel()
             results = await asyncio.gather(*tasks, return_exceptions=True)
-            assert [isinstance(result, asyncio.CancelledError) for result in results] == [False, False, True, False, False]
+            assert [isinstance(result, asyncio.CancelledError) for result in results] == [
+                False,
+                False,
+                True,
+                False,
+                False,
+            ]
             assert len(await lines_of(store, "one")) == 5
 
     run(main())

@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 from crews import Crew
-from journals import GHOST, SlowStore, cut, entries_of
+from journals import SlowStore, cut, entries_of
 from virtual import VirtualClock, run
 
 import agentical
 from agentical import events as ev
 from agentical.errors import CallInvalid, ExecutionFailed, ExecutionUnknown, PluginUnknown
 from agentical.ports import Ask, Team
-from agentical.sdk import DEEPEST, Agentical
+from agentical.sdk import Agentical
 from agentical.stores.memory import MemoryStore
 from agentical.stores.sqlite import open_sqlite
 
@@ -80,117 +80,6 @@ def test_a_strategy_function_is_a_durable_workflow() -> None:
         async with app_on(store) as app:
             assert (await app.run(twice, team=[adder(crew)], payload=1, id="x")).outputs == {"result": 3}
         assert crew.calls == [("work#1", "two")]
-
-    run(main())
-
-
-PARENT = """
-schema: agentical/v1
-name: parent
-agents: {child: "playbook:./child.yaml", local: "python:hands.double"}
-steps:
-  first: {agent: child, with: {n: 1}}
-  then: {agent: local, with: {n: "${{ steps.first.output.n }}"}}
-outputs: {n: "${{ steps.then.output }}"}
-"""
-CHILD = """
-schema: agentical/v1
-name: child
-inputs: {n: {type: integer}}
-agents: {add: "python:hands.add", double: "python:hands.double"}
-steps:
-  - {id: a, agent: add, with: {n: "${{ inputs.n }}"}}
-  - {id: b, agent: double, with: {n: "${{ steps.a.output }}"}}
-outputs: {n: "${{ steps.b.output }}"}
-"""
-HANDS = """
-import asyncio, pathlib
-
-async def add(n: int, context) -> int:
-    note(f"add {n}")
-    await asyncio.sleep(0.1)
-    context.charge(tokens_in=5)
-    return n + 1
-
-async def double(n: int) -> int:
-    note(f"double {n}")
-    await asyncio.sleep(0.1)
-    if n < 0:
-        raise ValueError("too small")
-    return n * 2
-
-def note(what):
-    with pathlib.Path(__file__).with_name("calls").open("a") as file:
-        file.write(what + "\\n")
-"""
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    for name, text in {"parent.yaml": PARENT, "child.yaml": CHILD, "hands.py": HANDS, "calls": ""}.items():
-        (tmp_path / name).write_text(text)
-    return tmp_path
-
-
-def calls(folder: Path) -> list[str]:
-    return (folder / "calls").read_text().splitlines()
-
-
-def test_a_playbook_within_a_playbook_is_an_execution_of_its_own_charged_to_its_parent(folder: Path) -> None:
-    async def main() -> None:
-        async with app_on(MemoryStore()) as app:
-            done = await app.run(folder / "parent.yaml", id="p")
-            assert (done.outputs, done.receipt.usage.tokens_in) == ({"n": 8}, 5)
-            (parent,) = await app.list()
-            both = await app.list(children=True)
-            assert (parent.id, len(both), {row.parent for row in both}) == ("p", 2, {None, "p"})
-            for row in both:
-                await app.replay(row.id)
-
-    run(main())
-
-
-def test_a_child_that_was_interrupted_is_resumed_not_run_again(folder: Path) -> None:
-    async def main() -> None:
-        source, store = SlowStore(slowest=0.001), MemoryStore()
-        async with app_on(source) as app:
-            task = asyncio.create_task(app.run(folder / "parent.yaml", id="p"))
-            while "double 2" not in calls(folder):
-                await asyncio.sleep(0.01)
-            for row in await app.list(children=True):
-                await cut(source, row.id, row.head_seq, store)
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
-        async with app_on(store) as app:
-            done = await app.resume("p")
-            assert done.outputs == {"n": 8}
-        assert calls(folder) == ["add 1", "double 2", "double 2", "double 4"]
-
-    run(main())
-
-
-def test_a_child_that_fails_fails_the_task_with_its_own_error(folder: Path) -> None:
-    (folder / "parent.yaml").write_text(PARENT.replace("n: 1", "n: -9"))
-
-    async def main() -> None:
-        async with app_on(MemoryStore()) as app:
-            error = (await app.run(folder / "parent.yaml")).error
-            assert (error["step"], error["class"]) == ("first", "invalid")
-            assert "too small" in error["message"]
-
-    run(main())
-
-
-def test_playbooks_are_nested_at_most_so_deep(folder: Path) -> None:
-    (folder / "deep.yaml").write_text(
-        "schema: agentical/v1\nname: deep\nagents: {again: 'playbook:./deep.yaml'}\nsteps: {only: {agent: again}}\n"
-    )
-
-    async def main() -> None:
-        async with app_on(MemoryStore()) as app:
-            done = await app.run(folder / "deep.yaml")
-            assert f"more than {DEEPEST} deep" in done.error["message"]
-            assert len(await app.list(children=True)) == DEEPEST + 1
 
     run(main())
 
@@ -273,20 +162,6 @@ async def test_coordinate_is_one_line_and_durable_with_an_id_and_a_store(tmp_pat
 
 def test_run_sync_needs_no_event_loop() -> None:
     assert agentical.run_sync("sequential", store="memory:", team=[plus_one], payload=4).unwrap() == {"result": 5}
-
-
-def test_what_a_dead_process_left_is_interrupted_and_resumable_by_name_of_the_playbook(folder: Path) -> None:
-    async def main() -> None:
-        source, store = MemoryStore(), MemoryStore()
-        async with app_on(source) as app:
-            await app.run(folder / "parent.yaml", id="p")
-        await cut(source, "p", 2, store)
-        async with app_on(store) as app:
-            row = await app.state.row("p")
-            assert (row.owner, app.state.interrupted(row)) == (GHOST, True)
-            assert (await app.run(folder / "parent.yaml", id="p")).outputs == {"n": 8}
-
-    run(main())
 
 
 async def test_a_run_that_is_cancelled_while_it_starts_can_be_started_again(tmp_path: Path) -> None:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-import agentical
 import pytest
 from cases import ID, Case, run_case
 from crews import Crew
 from journals import SlowStore, cut, entries_of
 from virtual import run
 
+import agentical
 from agentical import events as ev
 from agentical.ports import Ask, Item, Team
 from agentical.stores.memory import MemoryStore

@@ -19,7 +19,11 @@ from agentical.stores.memory import MemoryStore
 
 
 def members(crew: Crew) -> list[Any]:
-    return [crew.member("a", lambda p: p + 1), crew.member("b", lambda p: p + 2), crew.member("r", lambda p: p, replicas=2)]
+    return [
+        crew.member("a", lambda p: p + 1),
+        crew.member("b", lambda p: p + 2),
+        crew.member("r", lambda p: p, replicas=2),
+    ]
 
 
 def tried(strategy: Any, payload: Any = 1, store: Any = None, crew: Crew | None = None) -> Any:
@@ -68,9 +72,7 @@ def test_a_part_of_the_team_has_keys_of_its_own_and_only_its_members() -> None:
         return [*found, outcome.key, [member.name for member in rest.members]]
 
     store = MemoryStore()
-    assert tried(parted, store=store).outputs == {
-        "result": [2, 1, 3, "StrategyMisused", "again", ["r#1", "r#2"]]
-    }
+    assert tried(parted, store=store).outputs == {"result": [2, 1, 3, "StrategyMisused", "again", ["r#1", "r#2"]]}
     keys = [e.event.key for e in run(entries_of(store, ID)) if isinstance(e.event, ev.TaskAnswered)]
     assert keys == ["part/k", "rest/k", "k", "part/again"]
 

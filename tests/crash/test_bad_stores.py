@@ -160,7 +160,9 @@ async def test_a_finished_journal_whose_tail_was_cut_is_not_shown_as_whole(tmp_p
 async def test_a_damaged_playbook_is_found(tmp_path: Path) -> None:
     path, case = await half_done(tmp_path)
     with closing(sqlite3.connect(path)) as db:
-        db.execute("UPDATE blobs SET body = CAST(replace(CAST(body AS TEXT), 'm1', 'm2') AS BLOB), codec = 0 WHERE size > 0")
+        db.execute(
+            "UPDATE blobs SET body = CAST(replace(CAST(body AS TEXT), 'm1', 'm2') AS BLOB), codec = 0 WHERE size > 0"
+        )
         db.commit()
     with pytest.raises(StoreError):
         await go_on(path, case)

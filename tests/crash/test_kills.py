@@ -145,7 +145,9 @@ def second(number: int) -> int:
 """
 
 
-async def test_what_keeps_ending_the_process_is_stopped_after_three_resumptions_until_that_is_accepted(tmp_path: Path) -> None:
+async def test_what_keeps_ending_the_process_is_stopped_after_three_resumptions_until_that_is_accepted(
+    tmp_path: Path,
+) -> None:
     (tmp_path / "killer.yaml").write_text(PLAYBOOK)
     (tmp_path / "hands.py").write_text(HANDS)
     victim = Victim(tmp_path, str(tmp_path / "killer.yaml"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -78,7 +79,7 @@ def test_beside_ten_equal_replicas_one_ten_times_slower_gets_1_to_3_of_110_items
 def test_steps_start_as_soon_as_their_needs_are_met_never_in_waves() -> None:
     crew = Crew()
     takes = {"slow": 10.0, "quick": 1.0, "after_quick": 1.0, "last": 1.0}
-    agents = [crew.member(name, lambda _: name, takes=seconds) for name, seconds in takes.items()]
+    agents = [crew.member(name, lambda _: 1, takes=seconds) for name, seconds in takes.items()]
     graph = graph_of(
         step("slow", 0), step("quick", 1), step("after_quick", 2, (1,)), step("last", 3, (0, 2)), agents=agents
     )
@@ -141,7 +142,7 @@ def test_retries_wait_for_full_jitter_delays_that_grow_and_are_recorded_with_the
         store, draws = MemoryStore(), VirtualClock()
         done, _ = await timed(of_team("parallel", [flaky], 7, None, {}), store)
         expected = [draws.random() * longest for longest in (2.0, 4.0, 8.0, 10.0)]
-        waits = [after - before for before, after in zip(asked, asked[1:], strict=False)]
+        waits = [after - before for before, after in pairwise(asked)]
         assert waits == pytest.approx(expected)
         dues = [e.event.due - e.at for e in await entries_of(store, ID) if isinstance(e.event, ev.TaskRetried)]
         assert dues == pytest.approx(expected)
@@ -199,7 +200,9 @@ def test_an_agent_with_a_rate_is_asked_no_faster() -> None:
     from msgspec.structs import replace
 
     crew = Crew()
-    prepared = of_team("scatter-gather", [crew.member("work", lambda item: item, takes=0.0, replicas=8)], None, list(range(20)), {})
+    prepared = of_team(
+        "scatter-gather", [crew.member("work", lambda item: item, takes=0.0, replicas=8)], None, list(range(20)), {}
+    )
     spec = replace(prepared.graph.agents["work"], rate=(2, 1.0))
     prepared.graph = replace(prepared.graph, agents={"work": spec})
     _, took = run(timed(prepared))

@@ -1,0 +1,196 @@
+"""Claiming, recovering, letting go: nothing is held by nobody, and nothing is run by two."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+from cases import CASES, ID, run_case
+from crews import Crew
+from journals import FailingStore, SlowStore, cut, entries_of
+from msgspec import Raw
+from virtual import VirtualClock, run
+
+from agentical import events as ev
+from agentical.errors import CallInvalid, ExecutionOwned, ExecutionUnknown, JournalDamaged, StoreError
+from agentical.graph import Graph, encode_graph
+from agentical.jsonvalues import digest
+from agentical.state_manager import StateManager
+from agentical.stores.memory import MemoryStore
+
+CASE = next(case for case in CASES if case.name == "sequential")
+GRAPH = encode_graph(Graph("hello", ()))
+STARTED = ev.ExecutionStarted("hello", digest(b""), digest(GRAPH), Raw(b"{}"))
+BLOBS = {digest(b""): b"", digest(GRAPH): GRAPH}
+
+
+def manager(store: Any) -> StateManager:
+    return StateManager(store, VirtualClock())
+
+
+def test_an_execution_begins_with_its_first_entry_and_its_blobs() -> None:
+    async def main() -> None:
+        store = MemoryStore()
+        async with manager(store) as state:
+            opened = await state.start(ID, STARTED, BLOBS)
+            assert (opened.progress.status, opened.graph_hash) == ("running", digest(GRAPH))
+            assert await store.blob(digest(GRAPH)) == GRAPH
+            assert [e.event for e in await entries_of(store, ID)] == [STARTED]
+
+    run(main())
+
+
+def test_beginning_again_goes_on_where_it_is() -> None:
+    async def main() -> None:
+        async with manager(MemoryStore()) as state:
+            opened = await state.start(ID, STARTED, BLOBS)
+            opened.recorder.note(ev.ExecutionPaused("lunch"))
+            await state.release(opened)
+            again = await state.start(ID, STARTED, BLOBS)
+            assert (again.progress.seq, again.progress.status) == (2, "paused")
+
+    run(main())
+
+
+def test_what_is_held_here_cannot_be_claimed_again_until_it_is_let_go() -> None:
+    async def main() -> None:
+        async with manager(SlowStore()) as state:
+            opened = await state.start(ID, STARTED, BLOBS)
+            for claim in (state.recover(ID), state.start(ID, STARTED, BLOBS)):
+                with pytest.raises(ExecutionOwned):
+                    await claim
+            await state.release(opened)
+            await state.recover(ID)
+
+    run(main())
+
+
+def test_a_start_whose_commit_fails_holds_nothing() -> None:
+    async def main() -> None:
+        async with manager(FailingStore(lambda n: n == 1)) as state:
+            with pytest.raises(StoreError):
+                await state.start(ID, STARTED, BLOBS)
+            assert (await state.row(ID)).owner is None
+            assert (await state.start(ID, STARTED, BLOBS)).progress.seq == 1
+
+    run(main())
+
+
+def test_a_release_whose_commit_fails_lets_go_all_the_same() -> None:
+    async def main() -> None:
+        async with manager(FailingStore(lambda n: n == 2)) as state:
+            opened = await state.start(ID, STARTED, BLOBS)
+            opened.recorder.note(ev.ExecutionPaused("lunch"))
+            with pytest.raises(StoreError):
+                await state.release(opened)
+            assert (await state.recover(ID)).progress.seq == 1
+
+    run(main())
+
+
+@pytest.mark.parametrize("moment", [0.0, 0.001, 0.005, 0.02])
+def test_a_start_that_is_cancelled_holds_nothing(moment: float) -> None:
+    async def main() -> None:
+        async with manager(SlowStore()) as state:
+            task = asyncio.create_task(state.start(ID, STARTED, BLOBS))
+            await asyncio.sleep(moment)
+            if task.done():
+                await state.release(await task)
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+            assert (await state.start(ID, STARTED, BLOBS)).progress.status == "running"
+
+    run(main())
+
+
+def test_what_was_claimed_and_never_written_has_to_be_run_again() -> None:
+    async def main() -> None:
+        source, store = MemoryStore(), MemoryStore()
+        await run_case(CASE, Crew(), source)
+        await cut(source, ID, 0, store)
+        async with manager(store) as state:
+            for look in (state.recover(ID), state.look(ID)):
+                with pytest.raises(CallInvalid, match="nothing was recorded"):
+                    await look
+            with pytest.raises(ExecutionUnknown):
+                await state.recover("nobody")
+            assert (await state.start(ID, STARTED, BLOBS)).progress.seq == 1
+
+    run(main())
+
+
+def test_a_graph_that_is_missing_is_damage() -> None:
+    async def main() -> None:
+        source, store = MemoryStore(), MemoryStore()
+        await run_case(CASE, Crew(), source)
+        await cut(source, ID, 5, store)
+        store._blobs.clear()
+        async with manager(store) as state:
+            for look in (state.recover(ID), state.look(ID)):
+                with pytest.raises(JournalDamaged, match="its playbook"):
+                    await look
+            assert (await state.row(ID)).owner is None
+
+    run(main())
+
+
+def test_where_it_stands_is_the_same_seen_from_inside_and_from_outside() -> None:
+    async def main() -> None:
+        for case in CASES:
+            store = SlowStore(1)
+            done = await run_case(case, Crew(), store)
+            async with manager(store) as state:
+                seen = await state.look(ID)
+            live = done.progress
+            assert (seen.status, seen.seq, seen.outputs, seen.ran) == (
+                live.status,
+                live.seq,
+                live.outputs,
+                pytest.approx(live.ran),
+            )
+            for name in ("asked", "answered", "failed", "retried", "usage", "started", "ended"):
+                assert getattr(seen.receipt, name) == getattr(live.receipt, name), (case.name, name)
+
+    run(main())
+
+
+def test_what_rides_along_is_committed_once_nothing_more_comes() -> None:
+    async def main() -> None:
+        store = SlowStore()
+        async with manager(store) as state:
+            opened = await state.start(ID, STARTED, BLOBS)
+            opened.recorder.note(ev.ExecutionPaused("lunch"))
+            await state.flush_idle()
+            assert len(await entries_of(store, ID)) == 1
+            await state.flush_idle()
+            assert len(await entries_of(store, ID)) == 2
+
+    run(main())
+
+
+def test_a_loss_is_accepted_only_at_the_entry_that_is_damaged() -> None:
+    class Torn(MemoryStore):
+        torn = False
+
+        async def journal(self, execution: str, *, after: int = 0) -> Any:
+            async for one in super().journal(execution, after=after):
+                if self.torn and one.first == 6:
+                    raise JournalDamaged(execution, 6, "torn")
+                yield one
+
+    async def main() -> None:
+        source, store = MemoryStore(), Torn()
+        await run_case(CASE, Crew(), source)
+        await cut(source, ID, 9, store)
+        store.torn = True
+        async with manager(store) as state:
+            with pytest.raises(JournalDamaged):
+                await state.recover(ID)
+            with pytest.raises(CallInvalid, match="not damaged at entry 3"):
+                await state.recover(ID, accept_loss=3)
+            opened = await state.recover(ID, accept_loss=6)
+            assert opened.progress.seq == 6
+            await state.release(opened)
+
+    run(main())
