@@ -10,9 +10,9 @@ from msgspec import UNSET, Raw, UnsetType
 
 from agentical import events as ev
 from agentical.agents.failures import classify
-from agentical.asking import Asks, Task
+from agentical.asking import OF_THE_EXECUTION, Asks, Task
 from agentical.decisions import Decisions
-from agentical.errors import BudgetExceeded, StepFailed, StoreError, StrategyDiverged, TaskFailed
+from agentical.errors import BudgetExceeded, StepFailed, TaskFailed
 from agentical.events import Failure, Tally
 from agentical.graph import Step
 from agentical.jsonvalues import digest, encode, loads
@@ -45,7 +45,7 @@ class Coordinator:
     async def run(self, visit: Visit) -> None:
         """Run a visit to its end and note how it ended. What is the execution's matter is raised.
 
-        That is StoreError, BudgetExceeded, and StrategyDiverged: nothing is recorded, so it can be resumed with other code.
+        That is BudgetExceeded, StoreError, and code that is not as recorded: nothing is noted, so it can be resumed.
         """
         step = self._decisions.progress.by_id[visit.started.step]
         if step.body in ("set", "end"):
@@ -93,7 +93,7 @@ class Coordinator:
         """What the work comes to; its exceptions as the step's failure."""
         try:
             return await work(step, visit)
-        except (StoreError, BudgetExceeded, StrategyDiverged):
+        except (*OF_THE_EXECUTION, BudgetExceeded):
             raise
         except TaskFailed as error:
             failure = Failure(error.failure_class, f"{error.member}: {error.message}", error.failure_code)
