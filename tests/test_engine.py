@@ -126,6 +126,28 @@ def test_cancelled_from_outside_it_is_paused_and_goes_on_later(name: str) -> Non
     run(main())
 
 
+def test_cancelled_while_its_end_is_being_committed_it_does_not_say_that_it_is_paused() -> None:
+    async def main() -> None:
+        ends = set[str]()
+        for moment in range(40):
+            crew, store = Crew(), SlowStore(moment, slowest=0.4)
+            one, other = crew.member("one", lambda _: 1, takes=0.5), crew.member("other", lambda _: 1, takes=0.01)
+            chain = graph_of(step("other", 0), agents=[other])
+            async with Agentical(store=store, clock=VirtualClock()) as app:
+                task = asyncio.create_task(app._run(ID, graph_of(step("one", 0), agents=[one]), None))
+                others = [asyncio.create_task(app._run(f"other{n}", chain, None)) for n in range(20)]
+                await asyncio.sleep(0.5 + moment * 0.05)
+                task.cancel()
+                await asyncio.gather(task, *others, return_exceptions=True)
+                last = names(await entries_of(store, ID))
+            if "ExecutionCompleted" in last:
+                assert last[-1] == "ExecutionCompleted"
+            ends.add(last[-1])
+        assert {"ExecutionCompleted", "ExecutionPaused"} <= ends
+
+    run(main())
+
+
 def test_a_pause_is_no_crash_however_often() -> None:
     async def main() -> None:
         store, prepared = SlowStore(), graph_of(step("a", 0), agents=[Crew().member("a", lambda _: 1, takes=50.0)])

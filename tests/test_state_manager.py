@@ -104,6 +104,37 @@ def test_a_start_that_is_cancelled_holds_nothing(moment: float) -> None:
     run(main())
 
 
+def test_a_claim_that_was_given_up_half_way_is_not_taken_for_another_owner() -> None:
+    class Thoughtful(MemoryStore):
+        """Has claimed before it says so, as a store on another thread has."""
+
+        async def claim(self, *args: Any, **how: Any) -> Any:
+            claimed = await super().claim(*args, **how)
+            await asyncio.sleep(0.01)
+            return claimed
+
+    async def main() -> None:
+        async with manager(Thoughtful()) as state:
+            task = asyncio.create_task(state.start(ID, STARTED, BLOBS))
+            await asyncio.sleep(0.005)
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+            assert (await state.row(ID)).owner == state.ownership.token
+            assert (await state.start(ID, STARTED, BLOBS)).progress.status == "running"
+
+    run(main())
+
+
+def test_a_claim_that_was_refused_can_be_tried_again() -> None:
+    async def main() -> None:
+        async with manager(MemoryStore()) as state:
+            with pytest.raises(ExecutionUnknown):
+                await state.recover(ID)
+            assert (await state.start(ID, STARTED, BLOBS)).progress.status == "running"
+
+    run(main())
+
+
 def test_what_was_claimed_and_never_written_has_to_be_run_again() -> None:
     async def main() -> None:
         source, store = MemoryStore(), MemoryStore()
