@@ -1,6 +1,6 @@
 """One task, asked with care: seat, rate, budget, timeout, executor, answer checked, retry, fallback; then recorded.
 
-Waiting (for a retry, for the rate, for the commit) holds neither slot nor seat.
+Waiting for a retry or for the commit holds neither slot nor seat; waiting for the agent's rate keeps its seat.
 """
 
 from __future__ import annotations

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import anyio
@@ -30,6 +31,18 @@ BREATH = 0.005
 """Seconds after which a worker lets others have the event loop."""
 CRASHES = 3
 """Resumptions of a visit without a new answer, after which it is not resumed again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """What a person accepts so that an execution can go on: changed code, a crash loop, a loss from entry `loss` on."""
+
+    code: bool = False
+    crash_loop: bool = False
+    loss: int | None = None
+
+
+NOTHING_ACCEPTED = Accepted()
 
 
 class Engine:
@@ -165,9 +178,7 @@ class Engine:
             self._recorder.note(ev.StepCancelled(visit.started.visit, visit.started.step, reason))
 
 
-async def take_up(
-    execution: Execution, codes: Mapping[int, tuple[str, str]], *, accept_code: bool, forgive: bool
-) -> None:
+async def take_up(execution: Execution, codes: Mapping[int, tuple[str, str]], accepted: Accepted) -> None:
     """Record that an execution goes on. `codes`: by index of step, its strategy's name and the hash of its code now.
 
     Raises CrashLoop where a visit keeps ending the process, CodeChanged where an open visit's strategy has other code.
@@ -175,7 +186,7 @@ async def take_up(
     progress = execution.progress
     if progress.status in TERMINAL or progress.started is None:
         return
-    if not forgive and progress.status == "running":
+    if not accepted.crash_loop and progress.status == "running":
         for visit in progress.open.values():
             if visit.resumed >= CRASHES:
                 raise CrashLoop(visit.started.visit)
@@ -185,10 +196,15 @@ async def take_up(
         for visit in progress.open.values()
         if (step := progress.by_id[visit.started.step]).index in codes
     )
-    changed = {name: code for name, code in now.items() if known.get(name, code) != code}
-    if changed and not accept_code:
+    changed = {name: code for name, code in now.items() if _hash(known.get(name, code)) != _hash(code)}
+    if changed and not accepted.code:
         raise CodeChanged(execution.id, sorted(changed))
-    await execution.recorder.record(ev.ExecutionResumed(execution.recorder.epoch, changed, forgive))
+    await execution.recorder.record(ev.ExecutionResumed(execution.recorder.epoch, changed, accepted.crash_loop))
+
+
+def _hash(code: str) -> str:
+    """Of `VERSION+HASH`: another version of the same code is no change."""
+    return code.rpartition("+")[2]
 
 
 def first_error(errors: BaseExceptionGroup) -> BaseException:

@@ -55,17 +55,19 @@ def make_kit(
 def make_strategies(
     graph: Graph, own_strategy: Strategy | None
 ) -> tuple[dict[int, Strategy], dict[int, tuple[str, str]]]:
-    """The strategies of a graph's steps, and their names with the hashes of their code, by index of step."""
+    """The strategies of a graph's steps, and their names with `VERSION+HASH` of their code, by index of step."""
     strategies: dict[int, Strategy] = {}
     codes: dict[int, tuple[str, str]] = {}
     for step in graph.steps:
         if step.strategy is None:
             continue
+        version = ""
         if own_strategy is not None:
             strategies[step.index] = own_strategy
         else:
-            strategies[step.index] = plugins.build(plugins.load("agentical.strategies", step.strategy), step.options)
-        codes[step.index] = (step.strategy, plugins.source_hash(strategies[step.index]))
+            plugin = plugins.load("agentical.strategies", step.strategy)
+            strategies[step.index], version = plugins.build(plugin, step.options), plugins.version(plugin)
+        codes[step.index] = (step.strategy, f"{version}+{plugins.source_hash(strategies[step.index])}")
     return strategies, codes
 
 

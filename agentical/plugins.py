@@ -95,6 +95,7 @@ def _file_hash(path: str) -> str:
     return hashlib.sha256(Path(path).read_bytes()).hexdigest()[:16]
 
 
+@cache
 def version(plugin: Any) -> str:
     """The version of the distribution a plug-in comes from; empty where it is in none."""
     package = str(getattr(plugin, "__module__", None) or type(plugin).__module__).partition(".")[0]

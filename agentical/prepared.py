@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from agentical import plugins
 from agentical.agents.function import AgentOptions, options_of
@@ -58,7 +58,7 @@ def of_playbook(path: Path, inputs: Mapping[str, Any] | Callable[[Graph], Mappin
 
 
 def of_team(
-    strategy: str | Path | Strategy | Callable[..., Any],
+    strategy: object,
     team: Sequence[Callable[..., Any]],
     payload: Any,
     for_each: Sequence[Any] | None,
@@ -76,7 +76,7 @@ def of_team(
     elif callable(strategy):
         if options:
             raise CallInvalid(f"a strategy function takes no options here, and got {', '.join(options)}")
-        own, name = strategy, _name(strategy)
+        own, name = cast("Strategy", strategy), _name(strategy)
     else:
         raise CallInvalid("a team is run by a strategy: its name, or a function (team, payload)")
     inputs = {"payload": payload, **({"items": list(for_each)} if for_each is not None else {})}

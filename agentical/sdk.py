@@ -15,7 +15,7 @@ from msgspec import Raw
 from agentical import events as ev
 from agentical import plugins
 from agentical.clock import SystemClock
-from agentical.engine import Engine, take_up
+from agentical.engine import NOTHING_ACCEPTED, Accepted, Engine, take_up
 from agentical.errors import CallInvalid, ExecutionOwned, Invalid, StepFailed
 from agentical.events import Entry, ExecutionRow
 from agentical.jsonvalues import digest, encode, loads
@@ -28,6 +28,7 @@ from agentical.replay import replay
 from agentical.runs import Run
 from agentical.settings import default_store, read_settings
 from agentical.state_manager import Execution, StateManager
+from agentical.stores import open_store
 
 DEEPEST = 32
 """Playbooks within playbooks, at most."""
@@ -95,26 +96,39 @@ class Agentical:
         payload: Any = None,
         for_each: Sequence[Any] | None = None,
         fakes: Mapping[str, Agent] | None = None,
+        accept_code: bool = False,
+        accept_crash_loop: bool = False,
+        accept_loss: int | None = None,
         **options: Any,
     ) -> Run:
         """Run a playbook (a path) with `inputs`, or one that is `Prepared`; or a strategy (a name of an installed one, or
         any strategy function) over a `team` of callables with `payload`, `for_each` items and the strategy's `options`.
 
-        With an `id` that has begun already it attaches or resumes instead of starting twice; what it began with holds.
+        With an `id` that has begun already it attaches or resumes instead of starting twice; what it began with holds,
+        and what is accepted of it is said as for `resume`.
         Returns when it has ended. Raises PlaybookInvalid, CallInvalid, StoreError and its kin; an execution that
         fails does not raise: see `Run.status`, or call `Run.unwrap()`.
         """
-        if isinstance(what, Prepared):
-            prepared = what
-        elif team is not None:
+        if team is not None:
             prepared = of_team(what, team, payload, for_each, options)
+        elif options or payload is not None or for_each is not None:
+            raise CallInvalid(
+                f"without a team there is no {next(iter(options), 'payload')}: a playbook has inputs={{…}}"
+            )
+        elif isinstance(what, Prepared):
+            prepared = what
         elif isinstance(what, (str, Path)):
             prepared = of_playbook(Path(what), inputs or {})
         else:
             raise CallInvalid("a strategy needs a team: run(strategy, team=[…])")
         prepared.fakes = {**prepared.fakes, **(fakes or {})}
         async with self._gate:
-            return await self._run(id or f"{prepared.name}-{self._clock.new_id()}", prepared, None)
+            return await self._run(
+                id or f"{prepared.name}-{self._clock.new_id()}",
+                prepared,
+                None,
+                Accepted(accept_code, accept_crash_loop, accept_loss),
+            )
 
     async def resume(
         self, id: str, *, accept_code: bool = False, accept_crash_loop: bool = False, accept_loss: int | None = None
@@ -129,7 +143,7 @@ class Agentical:
             return await self.show(id)
         async with self._gate:
             execution = await self.state.recover(id, accept_loss=accept_loss)
-            return await self._carry_on(execution, None, accept_code=accept_code, forgive=accept_crash_loop)
+            return await self._carry_on(execution, None, Accepted(accept_code, accept_crash_loop))
 
     async def show(self, id: str) -> Run:
         """How an execution stands, by what is committed. Raises ExecutionUnknown."""
@@ -168,20 +182,25 @@ class Agentical:
             self._kits[key] = make_kit(graph, folder, {}, {}, None)
         return self._kits[key]
 
-    async def _run(self, id: str, prepared: Prepared, parent: ev.Parent | None) -> Run:
+    async def _run(
+        self, id: str, prepared: Prepared, parent: ev.Parent | None, accepted: Accepted = NOTHING_ACCEPTED
+    ) -> Run:
         """Start, resume, attach to, or merely read the execution of this id."""
         while True:
             row = await self.state.store.row(id)
-            if row is not None and row.head_seq:
-                await self._check_same(row, prepared)
-                if row.status in TERMINAL:
-                    return await self.show(id)
             try:
+                if row is not None and accepted.loss is not None:
+                    execution = await self.state.recover(id, accept_loss=accepted.loss)
+                    return await self._carry_on(execution, prepared, accepted)
+                if row is not None and row.head_seq:
+                    await self._check_same(row, prepared)
+                    if row.status in TERMINAL:
+                        return await self.show(id)
                 started = self._started(prepared, parent)
                 execution = await self.state.start(
                     id, started, {started.text: prepared.text, started.graph: prepared.graph_bytes}
                 )
-                return await self._carry_on(execution, prepared, fresh=execution.progress.seq == 1)
+                return await self._carry_on(execution, prepared, accepted, fresh=execution.progress.seq == 1)
             except ExecutionOwned:
                 await self._elsewhere(id)
 
@@ -196,10 +215,9 @@ class Agentical:
         self,
         execution: Execution,
         prepared: Prepared | None,
+        accepted: Accepted = NOTHING_ACCEPTED,
         *,
         fresh: bool = False,
-        accept_code: bool = False,
-        forgive: bool = False,
     ) -> Run:
         done = self._running[execution.id] = anyio.Event()
         try:
@@ -207,7 +225,7 @@ class Agentical:
             assert started is not None
             kit = self.kit(execution.rules.graph, started.graph, started.folder, prepared)
             if not fresh:
-                await take_up(execution, kit.codes, accept_code=accept_code, forgive=forgive)
+                await take_up(execution, kit.codes, accepted)
             await Engine(
                 execution, self.state, kit.asked(), kit.strategies, self._need_executors(), self._clock, kit.redaction,
                 at_once=self.settings.max_concurrent_agents, on_playbook=self._nested(execution, prepared),
@@ -276,10 +294,3 @@ class Agentical:
 def _child_id(parent: str, context: TaskContext) -> str:
     again = f"-{context.attempt}" if context.attempt > 1 else ""
     return f"{parent}.{context.idempotency_key[:10]}{again}"
-
-
-async def open_store(address: str) -> Store:
-    """The store of an address. Raises CallInvalid for one that no installed store knows, StoreError where it cannot be opened."""
-    kind = address.partition(":")[0]
-    store: Store = await plugins.load("agentical.stores", kind)(address)
-    return store

@@ -12,7 +12,7 @@ from journals import SlowStore, cut, entries_of, put
 from virtual import VirtualClock, run
 
 from agentical import events as ev
-from agentical.engine import first_error
+from agentical.engine import Accepted, first_error
 from agentical.errors import CodeChanged, CrashLoop, StoreError
 from agentical.graph import Route, Step
 from agentical.ports import Edge
@@ -179,7 +179,7 @@ def test_a_visit_resumed_three_times_without_an_answer_is_a_crash_loop_until_it_
                 await run_prepared(prepared, store)
             async with Agentical(store=store) as app:
                 execution = await app.state.recover(ID)
-                assert (await app._carry_on(execution, prepared, forgive=True)).status == "completed"
+                assert (await app._carry_on(execution, prepared, Accepted(crash_loop=True))).status == "completed"
 
     run(main())
 
@@ -207,7 +207,7 @@ def test_a_strategy_with_other_code_is_not_resumed_in_an_open_visit_unless_accep
             await run_prepared(prepared, store)
         async with Agentical(store=store) as app:
             execution = await app.state.recover(ID)
-            done = await app._carry_on(execution, prepared, accept_code=True)
+            done = await app._carry_on(execution, prepared, Accepted(code=True))
         assert done.outputs == whole.outputs
         # Accepted once, it is the code of this execution.
         again = MemoryStore()

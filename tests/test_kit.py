@@ -2,6 +2,7 @@
 
 import pytest
 
+import agentical
 from agentical.agents.command import CommandAgent
 from agentical.errors import CallInvalid, PluginUnknown
 from agentical.events import Failure
@@ -48,7 +49,9 @@ def test_the_strategies_of_steps_come_with_their_code():
     assert kit.strategies[0].context == "full"
     name, code = kit.codes[0]
     assert name == "sequential"
-    assert len(code) == 16
+    version, _, digest = code.rpartition("+")
+    assert version == agentical.__version__
+    assert len(digest) == 16
 
 
 def test_a_function_of_another_program_is_asked_for():

@@ -16,6 +16,8 @@ class PlaybookAgent:
     """`playbook:./file.yaml`: its inputs are the payload, its outputs the answer. It waits, so it holds no slot."""
 
     parks: ClassVar[bool] = True
+    repairs: ClassVar[bool] = True
+    """Asked once more, the same execution would give the same outputs."""
 
     target: str = ""
     folder: str = ""

@@ -14,6 +14,7 @@ from agentical.cli.progress import Display, display_for
 from agentical.cli.receipts import error_text, receipt_line
 from agentical.cli.stores import address_of, existing, option_for
 from agentical.clock import SystemClock
+from agentical.engine import Accepted
 from agentical.errors import CallInvalid, ExecutionUnknown
 from agentical.prepared import of_playbook
 from agentical.runs import Run
@@ -29,15 +30,6 @@ class Manner:
     store: str | None = None
     as_json: bool = False
     quiet: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Accepted:
-    """What a person accepts, so that an execution can go on: see `Agentical.resume`."""
-
-    code: bool = False
-    crash_loop: bool = False
-    loss: int | None = None
 
 
 async def run_playbook(playbook: str, pairs: Sequence[str], file: str | None, id: str | None, manner: Manner) -> int:

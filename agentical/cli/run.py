@@ -58,8 +58,9 @@ def resume(
 
     What was answered is not asked again. Prints what `run` prints.
     """
-    from agentical.cli.executing import Accepted, Manner, resume_execution
+    from agentical.cli.executing import Manner, resume_execution
     from agentical.cli.interrupts import awaited
+    from agentical.engine import Accepted
 
     accepted = Accepted(accept_code, accept_crash_loop, accept_loss)
     raise typer.Exit(awaited(resume_execution, id, accepted, Manner(store, as_json, quiet)))

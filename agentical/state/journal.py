@@ -7,6 +7,7 @@ lone execution waits for nobody. An answer moves progress only after its commit;
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Iterable, Sequence
 from typing import Any
 
@@ -19,6 +20,8 @@ from agentical.errors import JournalDamaged, OwnershipLost, StoreError
 from agentical.events import GENESIS, Entry, Tally, chain, decode_entry, encode_entry
 from agentical.ports import Append, Clock, Monitor, Refused, Store
 from agentical.progress import Progress
+
+_LOG = logging.getLogger("agentical.journal")
 
 Pending = tuple[bytes, Entry, bool]
 """An entry on its way: its bytes, itself, and whether progress has it already."""
@@ -158,8 +161,13 @@ class Journal:
             if not moved:
                 recorder.progress.advance(entry.seq, entry.at, entry.event)
         for monitor in self._monitors:
-            for _, entry, _ in entries:
-                monitor.see(recorder.execution, entry.at, entry.event)
+            try:
+                for _, entry, _ in entries:
+                    monitor.see(recorder.execution, entry.at, entry.event)
+            except Exception:  # a monitor never changes what it watches
+                _LOG.exception(
+                    "monitor %s failed; what it had still to see of this commit is lost to it", type(monitor).__name__
+                )
 
 
 def _wake(futures: list[asyncio.Future[None]], error: StoreError | None) -> None:
