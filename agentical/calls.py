@@ -28,8 +28,8 @@ async def coordinate(
     `id` and `store` it is durable: call it again with the same id after a crash, and nothing answered is asked again.
     Raises ExecutionFailed where it failed, CallInvalid for a wrong call.
     """
-    if store is None:
-        store = "memory:" if id is None else ""
+    if store is None and id is None:
+        store = "memory:"
     async with Agentical(store=store) as app:
         run = await app.run(strategy, id=id, team=team, payload=payload, for_each=for_each, **options)
         return run.unwrap()["result"]

@@ -14,14 +14,15 @@ class TaskContext:
     """What an agent is told beside its payload.
 
     `idempotency_key` is the same however often the same task is asked, also after a crash: hand it to whatever the
-    agent changes outside. `deadline` is in seconds of `time.monotonic()`, None without a timeout. `skip` is how many
-    items of a source are recorded already. `schema` is the JSON Schema the answer must meet; `repair` says, the second
-    time an agent is asked because of it, what was wrong with the first answer.
+    agent changes outside. `timeout` is how many seconds the agent has, None without one; they count from `began`, when it
+    had got its thread or process, to `deadline` (both in seconds of `time.monotonic()`, set by the executor). `skip` is
+    how many items of a source are recorded already. `schema` is the JSON Schema the answer must meet; `repair` says,
+    the second time an agent is asked because of it, what was wrong with the first answer.
     """
 
     __slots__ = (
-        "attempt", "deadline", "execution", "folder", "idempotency_key", "key", "member", "on_child", "on_playbook",
-        "repair", "schema", "skip", "usage", "visit",
+        "attempt", "began", "deadline", "execution", "folder", "idempotency_key", "key", "member", "on_child",
+        "on_playbook", "repair", "schema", "skip", "timeout", "usage", "visit",
     )  # fmt: skip
 
     def __init__(
@@ -33,6 +34,8 @@ class TaskContext:
         *,
         attempt: int = 1,
         idempotency_key: str = "",
+        timeout: float | None = None,
+        began: float | None = None,
         deadline: float | None = None,
         folder: str = "",
         schema: Mapping[str, Any] | None = None,
@@ -42,7 +45,8 @@ class TaskContext:
         on_child: Callable[[int], AbstractContextManager[None]] | None = None,
     ) -> None:
         self.execution, self.visit, self.key, self.member = execution, visit, key, member
-        self.attempt, self.idempotency_key, self.deadline = attempt, idempotency_key, deadline
+        self.attempt, self.idempotency_key = attempt, idempotency_key
+        self.timeout, self.began, self.deadline = timeout, began, deadline
         self.folder, self.schema, self.skip, self.repair = folder, schema, skip, repair
         self.on_playbook, self.on_child = on_playbook, on_child
         self.usage = Usage()

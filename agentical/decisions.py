@@ -11,6 +11,7 @@ from typing import Any
 from msgspec import UNSET, Raw, UnsetType
 
 from agentical import events as ev
+from agentical.arrows import Arrows
 from agentical.conditions import Expression, Template, truth
 from agentical.errors import AgenticalError
 from agentical.events import Failure
@@ -24,10 +25,11 @@ RESERVED_OUTCOMES = frozenset({"error", "timeout", "exhausted", "skipped"})
 
 
 class Rules:
-    """The expressions of one graph, parsed when first needed; shared by all its executions."""
+    """One graph with its arrows, and its expressions, parsed when first needed; shared by all its executions."""
 
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
+        self.arrows = Arrows.of(graph)
         self._templates: dict[tuple[int, str], Template] = {}
 
     def template(self, step: Step, part: str) -> Template:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from agentical import plugins, secrets
@@ -11,7 +11,8 @@ from agentical.agents.function import FunctionAgent
 from agentical.errors import CallInvalid
 from agentical.graph import AgentSpec, Graph
 from agentical.members import Asked
-from agentical.ports import Agent, Strategy
+from agentical.ports import Agent, Executor, Strategy
+from agentical.rate import Bucket
 from agentical.secrets import Redaction
 
 FUNCTION = "function"
@@ -26,10 +27,15 @@ class Kit:
     strategies: Mapping[int, Strategy]
     codes: Mapping[int, tuple[str, str]]
     redaction: Redaction
+    buckets: dict[str, Bucket] = field(default_factory=dict)
 
     def asked(self) -> dict[str, Asked]:
-        """The agents, nobody busy yet."""
-        return {id: Asked.of(spec, run) for id, (spec, run) in self.agents.items()}
+        """The agents, nobody busy yet. Their rates hold for all executions together: so a provider counts them."""
+        found = {id: Asked.of(spec, run) for id, (spec, run) in self.agents.items()}
+        for id, asked in found.items():
+            if asked.bucket is not None:
+                asked.bucket = self.buckets.setdefault(id, asked.bucket)
+        return found
 
 
 def make_kit(
@@ -84,3 +90,12 @@ def _agent(
     options = {name: secrets.filled(value, values) for name, value in spec.options.items()}
     made: Agent = plugins.build(kind, options, target=secrets.filled(spec.target, values), folder=folder)
     return made
+
+
+class Executors(dict[str, Executor]):
+    """Executors by name, each made when it is first needed."""
+
+    def __missing__(self, name: str) -> Executor:
+        made: Executor = plugins.load("agentical.executors", name)()
+        self[name] = made
+        return made

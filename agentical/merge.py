@@ -53,17 +53,27 @@ RULES: dict[str, Callable[[Any, Any], Any]] = {
 
 
 class Merged:
-    """One key of state. `value` is what its writes add up to, starting from the default."""
+    """One key of state, starting from its default."""
 
-    __slots__ = ("_default", "_rule", "_type", "_writes", "value")
+    __slots__ = ("_default", "_folded", "_rule", "_type", "_value", "_writes")
 
     def __init__(self, rule: str, default: Any, type: str | None = None) -> None:
-        self._rule, self._type, self._default, self.value = rule, type, default, default
+        self._rule, self._type, self._default, self._value = rule, type, default, default
         self._writes: list[tuple[Order, Any]] = []
+        self._folded = True
+
+    @property
+    def value(self) -> Any:
+        """What the writes add up to. Folded again, when it is read, after a write that came out of turn."""
+        if not self._folded:
+            self._value, self._folded = self._default, True
+            for n, (_, one) in enumerate(self._writes):
+                self._value = self._step(self._value, one, first=n == 0)
+        return self._value
 
     def refuses(self, write: Any) -> str | None:
         """Why the key cannot take this write; None where it can, whatever order the writes come to stand in."""
-        rule, kind, held = self._rule, _kind(write), _kind(self.value)
+        rule, kind, held = self._rule, _kind(write), _kind(self._value)
         if _TAKES.get(rule, kind) != kind:
             return f"`{rule}` takes {_TAKES[rule]}, not {kind}"
         if held not in (_HOLDS.get(rule, held), "null"):
@@ -80,12 +90,11 @@ class Merged:
             raise TypeError(refused)
         if not self._writes or self._writes[-1][0] <= order:
             self._writes.append((order, write))
-            self.value = self._step(self.value, write, first=len(self._writes) == 1)
+            if self._folded:
+                self._value = self._step(self._value, write, first=len(self._writes) == 1)
             return
         insort(self._writes, (order, write), key=lambda one: one[0])
-        self.value = self._default
-        for n, (_, one) in enumerate(self._writes):
-            self.value = self._step(self.value, one, first=n == 0)
+        self._folded = False
 
     def _step(self, value: Any, write: Any, *, first: bool) -> Any:
         if self._rule == "first":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, cast
 
@@ -44,17 +45,35 @@ class Prepared:
         return self._bytes
 
 
+def check_id(id: str) -> None:
+    """Raises CallInvalid for what is no id: empty, over 200 characters, or with characters nobody can read."""
+    if not 0 < len(id) <= 200 or not id.isprintable() or id != id.strip():
+        raise CallInvalid(f"an id has 1 to 200 printable characters and no space around it, not {id[:60]!r}")
+
+
 def of_playbook(path: Path, inputs: Mapping[str, Any] | Callable[[Graph], Mapping[str, Any]]) -> Prepared:
     """A playbook file with its inputs, or with what gives them. Raises PlaybookInvalid, and CallInvalid for inputs."""
-    from agentical.compile import compile_playbook
     from agentical.inputs import check_inputs
+
+    try:
+        stat = path.stat()
+        graph, text, data = _compiled(path, stat.st_mtime_ns, stat.st_size)
+    except (OSError, ValueError):  # reading it says what is wrong
+        graph, text, data = _compiled.__wrapped__(path, 0, 0)
+    given = inputs(graph) if callable(inputs) else inputs
+    checked = check_inputs(graph, given)
+    return Prepared(graph.name, graph, text, checked, str(path.resolve().parent), given=bool(given), _bytes=data)
+
+
+@lru_cache(maxsize=64)
+def _compiled(path: Path, changed: int, size: int) -> tuple[Graph, bytes, bytes]:
+    """The graph of a file, its text, and its own bytes; read again when the file has changed."""
+    from agentical.compile import compile_playbook
     from agentical.parser import read
 
     parsed = read(path)
     graph = compile_playbook(parsed)
-    given = inputs(graph) if callable(inputs) else inputs
-    checked = check_inputs(graph, given)
-    return Prepared(graph.name, graph, parsed.text, checked, str(path.resolve().parent), given=bool(given))
+    return graph, parsed.text, encode_graph(graph)
 
 
 def of_team(
@@ -79,9 +98,11 @@ def of_team(
         own, name = cast("Strategy", strategy), _name(strategy)
     else:
         raise CallInvalid("a team is run by a strategy: its name, or a function (team, payload)")
-    inputs = {"payload": payload, **({"items": list(for_each)} if for_each is not None else {})}
+    inputs = _json(
+        {"payload": payload, **({"items": list(for_each)} if for_each is not None else {})}, "payload and items"
+    )
     step = Step(
-        WORK, 0, 0, "team", members=tuple(specs), strategy=name, options=_plain(options), payload="${{ inputs.payload }}",
+        WORK, 0, 0, "team", members=tuple(specs), strategy=name, options=_json(dict(options), "options"), payload="${{ inputs.payload }}",
         has_payload=for_each is None, for_each=None if for_each is None else "${{ inputs.items }}",
     )  # fmt: skip
     graph = Graph(
@@ -136,12 +157,12 @@ def _refuse_problems(name: str, strategy: Any, specs: Mapping[str, AgentSpec]) -
         raise CallInvalid(f"{name}: {' '.join(found)}")
 
 
-def _plain(options: Mapping[str, Any]) -> dict[str, Any]:
+def _json(value: dict[str, Any], what: str) -> dict[str, Any]:
     try:
-        encode(dict(options))
-    except (TypeError, ValueError) as error:
-        raise CallInvalid(f"options of a strategy are JSON values: {error}") from None
-    return dict(options)
+        encode(value)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise CallInvalid(f"{what} of a strategy are JSON values: {error}") from None
+    return value
 
 
 def _name(strategy: Callable[..., Any]) -> str:

@@ -30,10 +30,10 @@ TERMINAL = frozenset({"completed", "failed", "cancelled"})
 class Progress:
     """The fold of one journal. Fields are for reading; only `advance` changes them."""
 
-    def __init__(self, graph: Graph) -> None:
+    def __init__(self, graph: Graph, arrows: Arrows | None = None) -> None:
         self.graph = graph
         self.by_id = {step.id: step for step in graph.steps}
-        self.arrows = Arrows.of(graph)
+        self.arrows = arrows or Arrows.of(graph)
         self.views = [StepView(len(step.waits)) for step in graph.steps]
         self.state = {name: Merged(key.merge, key.default, key.type) for name, key in graph.state.items()}
         self.started: ev.ExecutionStarted | None = None
@@ -48,7 +48,7 @@ class Progress:
         self.accepted: dict[str, str] = {}
         self.receipt = Receipt()
         self._active = 0
-        self._open_targets = list(self.arrows.targets)
+        self._open_targets = self.arrows.targets
 
     def advance(self, seq: int, at: float, event: ev.Event) -> None:
         """Fold one entry in. Entries come in order, each once."""
@@ -242,23 +242,23 @@ class Progress:
     def _settle(self, step: Step) -> None:
         if not self.arrows.is_target(step.index):
             self._close(step)
-        for index in self._open_targets:
-            view = self.views[index]
+        if not self._open_targets:
+            return
+        among = self._open_targets & (self.arrows.reach[step.index] | 1 << step.index)
+        for index in sorted(self.arrows.dead(among, self._active), key=lambda one: self.graph.steps[one].rank):
+            view, target = self.views[index], self.graph.steps[index]
             if view.arrivals or self._active >> index & 1 or self.arrows.ancestors[index] & self._active:
                 continue
-            target = self.graph.steps[index]
             if view.status != "pending":
                 self._close(target)
             elif target.starts == "edge":
                 self._queue(Due(target, skip="no edge led here"))
-        if self._open_targets:
-            self._open_targets = [index for index in self._open_targets if not self.views[index].closed]
 
     def _close(self, step: Step) -> None:
         view = self.views[step.index]
         if view.closed:
             return
-        view.closed = True
+        view.closed, self._open_targets = True, self._open_targets & ~(1 << step.index)
         for index in self.arrows.needed_by[step.index]:
             self._need_ended(self.graph.steps[index], view)
 

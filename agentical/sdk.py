@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -16,12 +18,13 @@ from agentical import events as ev
 from agentical import plugins
 from agentical.clock import SystemClock
 from agentical.engine import NOTHING_ACCEPTED, Accepted, Engine, take_up
-from agentical.errors import CallInvalid, ExecutionOwned, Invalid, StepFailed
+from agentical.errors import CallInvalid, ExecutionOwned
 from agentical.events import Entry, ExecutionRow
 from agentical.jsonvalues import digest, encode, loads
-from agentical.kit import Kit, make_kit
-from agentical.ports import Agent, Clock, Executor, Monitor, Store, Strategy, TaskContext
-from agentical.prepared import Prepared, of_playbook, of_team
+from agentical.kit import Executors, Kit, make_kit
+from agentical.nested import nested
+from agentical.ports import Agent, Clock, Monitor, Store, Strategy
+from agentical.prepared import Prepared, check_id, of_playbook, of_team
 from agentical.progress import TERMINAL
 from agentical.pulse import beat
 from agentical.replay import replay
@@ -30,8 +33,6 @@ from agentical.settings import default_store, read_settings
 from agentical.state_manager import Execution, StateManager
 from agentical.stores import open_store
 
-DEEPEST = 32
-"""Playbooks within playbooks, at most."""
 LOOK_AGAIN = 0.2
 """Seconds between two looks at an execution that another process runs."""
 
@@ -58,14 +59,19 @@ class Agentical:
         self._clock: Clock = clock or SystemClock()
         self.monitors = list(monitors)
         self._kits: LRUCache[tuple[str, str], Kit] = LRUCache(64)
-        self._executors: dict[str, Executor] = {}
+        self._executors = Executors()
         self._running: dict[str, anyio.Event] = {}
 
     async def __aenter__(self) -> Self:
-        store = self._store or await open_store(self.settings.store or default_store(Path.cwd()))
         self.monitors += [plugins.load("agentical.monitors", name)() for name in self.settings.monitor_names]
+        store = self._store or await open_store(self.settings.store or default_store(Path.cwd()))
         self.state = StateManager(store, self._clock, self.monitors)
-        await self.state.__aenter__()
+        try:
+            await self.state.__aenter__()
+        except BaseException:
+            with anyio.CancelScope(shield=True):
+                await store.aclose()
+            raise
         self._gate = anyio.Semaphore(self.settings.max_concurrent_executions)
         self._group = anyio.create_task_group()
         await self._group.__aenter__()
@@ -122,7 +128,9 @@ class Agentical:
         else:
             raise CallInvalid("a strategy needs a team: run(strategy, team=[…])")
         prepared.fakes = {**prepared.fakes, **(fakes or {})}
-        async with self._gate:
+        if id is not None:
+            check_id(id)
+        async with self._admitted():
             return await self._run(
                 id or f"{prepared.name}-{self._clock.new_id()}",
                 prepared,
@@ -141,7 +149,7 @@ class Agentical:
         row = await self.state.row(id)
         if row.status in TERMINAL and accept_loss is None:
             return await self.show(id)
-        async with self._gate:
+        async with self._admitted():
             execution = await self.state.recover(id, accept_loss=accept_loss)
             return await self._carry_on(execution, None, Accepted(accept_code, accept_crash_loop))
 
@@ -204,6 +212,10 @@ class Agentical:
             except ExecutionOwned:
                 await self._elsewhere(id)
 
+    async def run_child(self, id: str, path: str, inputs: Mapping[str, Any], parent: ev.Parent) -> Run:
+        """Run, resume or read the execution that answers a task of another."""
+        return await self._run(id, of_playbook(Path(path), inputs), parent)
+
     def _started(self, prepared: Prepared, parent: ev.Parent | None) -> ev.ExecutionStarted:
         kit = self.kit(prepared.graph, digest(prepared.graph_bytes), prepared.folder, prepared)
         return ev.ExecutionStarted(
@@ -227,8 +239,8 @@ class Agentical:
             if not fresh:
                 await take_up(execution, kit.codes, accepted)
             await Engine(
-                execution, self.state, kit.asked(), kit.strategies, self._need_executors(), self._clock, kit.redaction,
-                at_once=self.settings.max_concurrent_agents, on_playbook=self._nested(execution, prepared),
+                execution, self.state, kit.asked(), kit.strategies, self._executors, self._clock, kit.redaction,
+                at_once=self.settings.max_concurrent_agents, on_playbook=nested(self.run_child, execution),
             ).run()  # fmt: skip
             return Run(execution.id, execution.progress, lambda follow: self.events(execution.id, follow=follow))
         finally:
@@ -238,26 +250,6 @@ class Agentical:
             finally:
                 del self._running[execution.id]
                 done.set()
-
-    def _nested(self, execution: Execution, prepared: Prepared | None) -> Callable[[str, Any, TaskContext], Any]:
-        started = execution.progress.started
-        depth = (started.parent.depth if started and started.parent else 0) + 1
-
-        async def run_playbook(path: str, inputs: Any, context: TaskContext) -> Any:
-            if depth > DEEPEST:
-                raise Invalid(f"playbooks are nested more than {DEEPEST} deep")
-            if not isinstance(inputs, Mapping):
-                raise Invalid("the payload of a playbook agent is its inputs: an object")
-            parent = ev.Parent(execution.id, context.visit, context.key, depth)
-            child = await self._run(_child_id(execution.id, context), of_playbook(Path(path), inputs), parent)
-            used = child.receipt.usage
-            context.charge(tokens_in=used.tokens_in, tokens_out=used.tokens_out, cost=used.cost)
-            if child.status != "completed":
-                error = child.error or {"message": f"it is {child.status}", "code": "CHILD_ENDED", "class": "upstream"}
-                raise StepFailed(f"{child.id}: {error['message']}", code=error["code"], failure_class=error["class"])
-            return child.outputs
-
-        return run_playbook
 
     async def _elsewhere(self, id: str) -> None:
         """Wait until whoever runs it, here or in another process, has ended it or is gone."""
@@ -284,13 +276,18 @@ class Agentical:
                 f"{row.id} was begun with other inputs. Leave them out to go on with it, or choose another id."
             )
 
-    def _need_executors(self) -> Mapping[str, Executor]:
-        for name in plugins.names("agentical.executors"):
-            if name not in self._executors:
-                self._executors[name] = plugins.load("agentical.executors", name)()
-        return self._executors
+    @asynccontextmanager
+    async def _admitted(self) -> AsyncIterator[None]:
+        """One of the `max_concurrent_executions`; a run that an agent of a run begins is part of that one."""
+        if _INSIDE.get() is self:
+            yield
+            return
+        async with self._gate:
+            token = _INSIDE.set(self)
+            try:
+                yield
+            finally:
+                _INSIDE.reset(token)
 
 
-def _child_id(parent: str, context: TaskContext) -> str:
-    again = f"-{context.attempt}" if context.attempt > 1 else ""
-    return f"{parent}.{context.idempotency_key[:10]}{again}"
+_INSIDE: ContextVar[Agentical | None] = ContextVar("agentical_inside", default=None)

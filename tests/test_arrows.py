@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agentical.arrows import Arrows
+from agentical.arrows import Arrows, bits
 from agentical.graph import Graph, Route, Step
 
 
@@ -38,10 +38,18 @@ def reaches(graph):
 @given(graphs())
 def test_ancestors_are_all_that_can_lead_to_a_target(graph):
     arrows, found = Arrows.of(graph), reaches(graph)
-    for index, bits in arrows.ancestors.items():
-        assert {one for one in range(len(graph.steps)) if bits >> one & 1} == {
-            one for one, other in found if other == index
-        }
+    for index, before in arrows.ancestors.items():
+        assert set(bits(before)) == {one for one, other in found if other == index}
+    for index, after in enumerate(arrows.reach):
+        assert set(bits(after)) == {other for one, other in found if one == index and arrows.is_target(other)}
+
+
+@given(graphs(), st.integers(0, 255), st.integers(0, 255))
+def test_the_dead_are_those_that_nothing_active_leads_to(graph, among, active):
+    arrows, everybody = Arrows.of(graph), (1 << len(graph.steps)) - 1
+    among, active = among & arrows.targets, active & everybody
+    found = set(arrows.dead(among, active)) if arrows.targets else set()
+    assert found == {one for one in bits(among & ~active) if not arrows.ancestors[one] & active}
 
 
 @given(graphs())
@@ -53,9 +61,9 @@ def test_needed_by_is_waits_turned_round(graph):
 
 
 @given(graphs())
-def test_targets_are_what_edges_lead_to_and_what_starts_by_edges_only_by_rank(graph):
+def test_targets_are_what_edges_lead_to_and_what_starts_by_edges_only(graph):
     arrows = Arrows.of(graph)
     led_to = {route.to for step in graph.steps for route in step.routes}
     wanted = [step for step in graph.steps if step.id in led_to or step.starts == "edge"]
-    assert list(arrows.targets) == [step.index for step in sorted(wanted, key=lambda step: step.rank)]
+    assert list(bits(arrows.targets)) == [step.index for step in wanted]
     assert all(arrows.is_target(step.index) == (step in wanted) for step in graph.steps)

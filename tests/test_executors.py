@@ -6,6 +6,7 @@ import asyncio
 import os
 import sys
 import threading
+import time
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -14,7 +15,7 @@ import pytest
 from agentical.agents.command import CommandAgent
 from agentical.agents.function import FunctionAgent
 from agentical.agents.python import PythonAgent
-from agentical.errors import AgentError, Exhausted, Invalid, RateLimited, Transient
+from agentical.errors import AgentError, Exhausted, Invalid, RateLimited, TimedOut, Transient
 from agentical.events import Failure, Usage
 from agentical.executors import processes, worker
 from agentical.executors.local import HereExecutor, ThreadsExecutor
@@ -121,6 +122,54 @@ async def test_a_thread_runs_plain_functions_and_gives_what_awaits_a_loop_of_its
     await executor.aclose()
 
 
+async def test_here_an_agent_that_takes_too_long_is_cancelled_and_has_timed_out():
+    ended = []
+
+    async def stuck(payload, context):
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.append(context.deadline - context.began)
+
+    with pytest.raises(TimedOut, match=r"^no answer within 0\.01 s$"):
+        await HereExecutor().run(stuck, {}, TaskContext(timeout=0.01))
+    assert ended == [pytest.approx(0.01)]
+
+
+async def test_time_is_taken_without_a_timeout_too():
+    for executor in (HereExecutor(), ThreadsExecutor()):
+        context = TaskContext()
+        await executor.run(thread_name, {}, context)
+        assert context.began <= time.monotonic()
+        assert context.deadline is None
+        await executor.aclose()
+
+
+async def test_waiting_for_a_thread_takes_none_of_the_timeout():
+    executor, release = ThreadsExecutor(1), threading.Event()
+    busy = asyncio.create_task(executor.run(FunctionAgent(function=lambda: release.wait(5)), {}, TaskContext()))
+    await asyncio.sleep(0)
+    context = TaskContext(timeout=0.25)
+    queued = asyncio.create_task(executor.run(FunctionAgent(function=lambda: "ran"), {}, context))
+    await asyncio.sleep(0.3)
+    assert context.began is None
+    release.set()
+    assert await queued == "ran"
+    assert context.deadline == context.began + 0.25
+    await busy
+    await executor.aclose()
+
+
+async def test_a_thread_that_times_out_is_abandoned_and_keeps_its_slot():
+    executor, release = ThreadsExecutor(1), threading.Event()
+    with pytest.raises(TimedOut):
+        await executor.run(FunctionAgent(function=lambda: release.wait(5)), {}, TaskContext(timeout=0.01))
+    assert executor._threads.busy == 1
+    release.set()
+    await until(lambda: executor._threads.busy == 0)
+    await executor.aclose()
+
+
 async def test_a_cancelled_thread_keeps_its_slot_until_it_ends():
     executor, release = ThreadsExecutor(1), threading.Event()
     started = threading.Event()
@@ -221,24 +270,63 @@ async def test_cancelling_ends_the_worker_and_all_it_started(agent, pool, tmp_pa
     assert await pool.run(agent("awaited"), 1, TaskContext()) == 1
 
 
+async def test_a_worker_that_times_out_is_ended_with_all_it_started(agent, pool, tmp_path):
+    file = tmp_path / "pids"
+    with pytest.raises(TimedOut, match="no answer within 1 s"):
+        await pool.run(agent("linger"), {"path": str(file)}, TaskContext(timeout=1))
+    await until(lambda: not any(alive(int(pid)) for pid in file.read_text().split()))
+    assert await pool.run(agent("awaited"), 1, TaskContext()) == 1
+
+
+async def test_the_start_of_a_worker_and_waiting_for_one_take_none_of_the_timeout(agent, tmp_path):
+    pool, file = ProcessesExecutor(1), tmp_path / "pids"
+    asked = time.monotonic()
+    first = TaskContext(timeout=30)
+    busy = asyncio.create_task(pool.run(agent("linger"), {"path": str(file)}, first))
+    context = TaskContext(timeout=30)
+    queued = asyncio.create_task(pool.run(agent("context_of"), {}, context))
+    await until(file.exists)
+    assert first.began > asked + 0.03  # an interpreter takes longer to start than that
+    assert context.began is None
+    busy.cancel()
+    assert (await queued)[6] == context.deadline == context.began + 30
+    await pool.aclose()
+
+
 async def test_a_worker_that_died_while_idle_is_replaced(agent, pool):
     first = (await pool.run(agent("double"), 1, TaskContext()))["pid"]
     os.kill(first, 9)
-    await until(lambda: pool._idle[0].returncode is not None)
+    await until(lambda: pool._idle[0].child.returncode is not None)
     assert (await pool.run(agent("double"), 1, TaskContext()))["pid"] != first
 
 
-async def test_the_worker_is_told_of_for_as_long_as_it_is_asked(agent, pool):
-    told = []
+async def test_a_worker_is_listed_once_from_its_start_to_its_end(agent):
+    told, pool = [], ProcessesExecutor(1)
 
     @contextmanager
     def on_child(pid):
-        told.append(pid)
+        told.append((pid, alive(pid)))
         yield
-        told.append("over")
+        told.append((pid, alive(pid)))
 
-    pid = (await pool.run(agent("double"), 1, TaskContext(on_child=on_child)))["pid"]
-    assert told == [pid, "over"]
+    pids = {(await pool.run(agent("double"), 1, TaskContext(on_child=on_child)))["pid"] for _ in range(3)}
+    assert told == [(pid, True) for pid in pids]
+    await pool.aclose()
+    assert told == [(pid, running) for pid in pids for running in (True, False)]
+
+
+async def test_a_worker_that_cannot_be_listed_is_ended(agent):
+    started, pool = [], ProcessesExecutor(1)
+
+    @contextmanager
+    def on_child(pid):
+        started.append(pid)
+        raise OSError("the disk is full")
+        yield
+
+    with pytest.raises(OSError, match="disk is full"):
+        await pool.run(agent("double"), 1, TaskContext(on_child=on_child))
+    assert not alive(started[0])
 
 
 async def test_closing_ends_the_workers(agent):

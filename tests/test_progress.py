@@ -6,6 +6,7 @@ import json
 import random
 from collections import Counter
 
+import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 from lives import RESULTS, Life, graphs, lives, slow
@@ -121,12 +122,22 @@ def decided_of(event):
     return encode_entry(Entry(0, 0.0, event))
 
 
+def _due(due):
+    return (due.step.id, due.generation, due.via, due.carried and bytes(due.carried), due.skip)
+
+
+def _shown(value):
+    if isinstance(value, list):
+        return [_due(one) for one in value]
+    return bytes(value) if isinstance(value, msgspec.Raw) else repr(value)
+
+
 def standing(progress):
     """All of it, as values of its own."""
     views = [
-        {name: repr(getattr(view, name)) for name in view.__slots__ if name != "_decoded"} for view in progress.views
+        {name: _shown(getattr(view, name)) for name in view.__slots__ if name != "_decoded"} for view in progress.views
     ]
-    due = [(due.step.id, due.generation, due.via, due.carried and bytes(due.carried), due.skip) for due in progress.due]
+    due = [_due(one) for one in progress.due]
     state = {name: json.dumps(merged.value) for name, merged in progress.state.items()}
     opened = {name: (visit.number, visit.order) for name, visit in progress.open.items()}
     return (

@@ -72,7 +72,7 @@ class Callee:
         """Call it in a thread of its own: for whoever asks an agent without an executor."""
         thread = Threads(1)
         try:
-            return await thread.run(self.work, payload, context)
+            return await thread.run(context, self.work, payload, context)
         finally:
             thread.close()
 
@@ -92,17 +92,17 @@ class Callee:
         args, named = self._signature.bind(payload, context, context.skip)
         source = self.function(*args, **named)
         try:
-            async with aclosing(source if self.yields_async else _in_thread(source)) as items:
+            async with aclosing(source if self.yields_async else _in_thread(source, context)) as items:
                 async for item in items:
                     yield item
         except SystemExit as error:
             raise _exited(self.name, error) from error
 
 
-async def _in_thread(source: Any) -> Any:
+async def _in_thread(source: Any, context: TaskContext) -> Any:
     thread = Threads(1)
     try:
-        while (item := await thread.run(next, source, _END)) is not _END:
+        while (item := await thread.run(context, next, source, _END)) is not _END:
             yield item
     finally:
         thread.close(source.close)

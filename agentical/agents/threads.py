@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-import logging
 import threading
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from queue import SimpleQueue
 from typing import Any
 
 import anyio
+
+from agentical.ports import TaskContext
 
 Queue = SimpleQueue["_Job | Callable[[], object]"]
 """What one thread is given: calls, and at last what it does before it ends."""
@@ -33,12 +35,22 @@ class Threads:
         """How many slots are taken, those of abandoned functions too."""
         return self._slots.borrowed_tokens
 
-    async def run(self, function: Callable[..., Any], *args: Any) -> Any:
-        """Call it in a thread. Cancelled, it is abandoned: it runs on, and keeps its slot until it ends."""
-        job = _Job(function, args, self._finished)
+    async def run(
+        self,
+        context: TaskContext,
+        function: Callable[..., Any],
+        *args: Any,
+        clock: Callable[[TaskContext], AbstractContextManager[Any]] = nullcontext,
+    ) -> Any:
+        """Call it in a thread. Cancelled, it is abandoned: it runs on, and keeps its slot until it ends.
+
+        `clock` is entered once there is a thread: waiting for one takes none of the task's time.
+        """
+        job = _Job(context, function, args, self._finished)
         await self._slots.acquire_on_behalf_of(job)
-        job.start(self._idle.pop() if self._idle else _start_thread())
-        return await job.future
+        with clock(context):
+            job.start(self._idle.pop() if self._idle else _start_thread())
+            return await job.future
 
     def close(self, last: Callable[[], object] = lambda: None) -> None:
         """Let the threads end, each when what it runs has ended; `last` is the last thing it does."""
@@ -57,9 +69,15 @@ class Threads:
 class _Job:
     """One call: made and finished on the event loop, run in a thread."""
 
-    def __init__(self, function: Callable[..., Any], args: tuple[Any, ...], finished: Callable[[_Job], None]) -> None:
-        self.function, self.args, self.finished = function, args, finished
-        self.context = contextvars.copy_context()
+    def __init__(
+        self,
+        task: TaskContext,
+        function: Callable[..., Any],
+        args: tuple[Any, ...],
+        finished: Callable[[_Job], None],
+    ) -> None:
+        self.task, self.function, self.args, self.finished = task, function, args, finished
+        self.variables = contextvars.copy_context()
         self.loop = asyncio.get_running_loop()
         self.future: asyncio.Future[Any] = self.loop.create_future()
         self.queue: Queue
@@ -73,7 +91,7 @@ class _Job:
         result: Any = None
         failure: BaseException | None = None
         try:
-            result = self.context.run(self.function, *self.args)
+            result = self.variables.run(self.function, *self.args)
         except StopIteration as error:  # a future cannot hold it
             failure = RuntimeError(f"raised StopIteration({error.value!r})")
         except BaseException as error:
@@ -92,8 +110,16 @@ class _Job:
             else:
                 self.future.set_exception(failure)
         elif failure is not None:
-            logging.getLogger("agentical.agent").warning("an abandoned function failed: %s", failure)
+            self._log(failure)
         del self.future  # breaks the cycle that an exception's traceback closes
+
+    def _log(self, failure: BaseException) -> None:
+        """Only what it is, and whose: its text may hold secrets, and nobody takes them out here."""
+        task = self.task
+        task.logger.warning(
+            "an abandoned function failed: %s (%s: %s: %s: %s)",
+            type(failure).__name__, task.execution, task.visit, task.key, task.member,
+        )  # fmt: skip
 
 
 def _start_thread() -> Queue:

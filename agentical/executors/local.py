@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import os
+from time import monotonic
 from typing import Any
 
 from agentical.agents.threads import Threads
+from agentical.executors.timing import clock
 from agentical.ports import Agent, TaskContext
 
 
@@ -14,20 +16,24 @@ class HereExecutor:
     """Asks the agent on the event loop."""
 
     async def run(self, agent: Agent, payload: Any, context: TaskContext) -> Any:
-        return await agent(payload, context)
+        if context.timeout is None:
+            context.began = monotonic()
+            return await agent(payload, context)
+        with clock(context):
+            return await agent(payload, context)
 
     async def aclose(self) -> None:
         """Nothing to close."""
 
 
 class ThreadsExecutor:
-    """Asks the agent in a thread. Cancelled, it is abandoned: it runs on, and keeps its thread until it ends."""
+    """Asks the agent in a thread. Who stops waiting abandons it: it runs on, and keeps its thread until it ends."""
 
     def __init__(self, size: int | None = None) -> None:
         self._threads = Threads(size or min(40, 4 * (os.cpu_count() or 1) + 8))
 
     async def run(self, agent: Agent, payload: Any, context: TaskContext) -> Any:
-        return await self._threads.run(_work, agent, payload, context)
+        return await self._threads.run(context, _work, agent, payload, context, clock=clock)
 
     async def aclose(self) -> None:
         """Let the threads end."""

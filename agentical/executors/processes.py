@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import os
 import sys
-from contextlib import nullcontext
-from typing import Any, Final
+from contextlib import ExitStack
+from typing import Any, Final, Self
 
 import anyio
 import msgspec
@@ -18,6 +18,7 @@ from agentical.agents.children import Child
 from agentical.agents.python import PythonAgent
 from agentical.errors import AgentError, Denied, Exhausted, Invalid, RateLimited, Transient, Upstream
 from agentical.executors.protocol import Hello, Reply, Request
+from agentical.executors.timing import clock
 from agentical.ports import Agent, Edge, TaskContext
 
 LARGEST_ANSWER: Final = 64 * 1024 * 1024
@@ -30,16 +31,15 @@ class ProcessesExecutor:
 
     def __init__(self, size: int | None = None) -> None:
         self._slots = anyio.CapacityLimiter(size or os.cpu_count() or 1)
-        self._idle: list[Child] = []
+        self._idle: list[_Worker] = []
         self._closed = False
 
     async def run(self, agent: Agent, payload: Any, context: TaskContext) -> Any:
         """Ask; a worker whose caller stops waiting is ended, with all it started."""
         if not isinstance(agent, PythonAgent):
             raise Invalid(f"only python agents run in processes, not a {type(agent).__name__}")
-        line = msgspec.json.encode(Request.of(agent, payload, context))
         async with self._slots:
-            reply = msgspec.json.decode(await self._exchange(line, context), type=Reply)
+            reply = await self._exchange(agent, payload, context)
         context.charge(tokens_in=reply.usage.tokens_in, tokens_out=reply.usage.tokens_out, cost=reply.usage.cost)
         if reply.failure is not None:
             kind = _ERRORS.get(reply.failure.kind, AgentError)
@@ -53,32 +53,60 @@ class ProcessesExecutor:
             while self._idle:
                 group.start_soon(self._idle.pop().stop)
 
-    async def _exchange(self, line: bytes, context: TaskContext) -> bytes:
-        worker = await self._worker()
+    async def _exchange(self, agent: PythonAgent, payload: Any, context: TaskContext) -> Reply:
+        worker = await self._worker(context)
         answer = None
         try:
-            with context.on_child(worker.pid) if context.on_child else nullcontext():
-                worker.write(line + b"\n")
-                answer = await worker.line()
-                if answer is None:
-                    raise await _died(worker)
+            with clock(context):
+                answer = await worker.answer(msgspec.json.encode(Request.of(agent, payload, context)))
         finally:
             if answer is None or self._closed:
                 await worker.stop()
             else:
                 self._idle.append(worker)
-        return answer
+        return msgspec.json.decode(answer, type=Reply)
 
-    async def _worker(self) -> Child:
+    async def _worker(self, context: TaskContext) -> _Worker:
         while self._idle:
             worker = self._idle.pop()
-            if worker.returncode is None:
+            if worker.child.returncode is None:
                 return worker
             await worker.stop()
+        return await _Worker.start(context)
+
+
+class _Worker:
+    """A worker process that is ready to be asked. It stays listed as a child from its start until it is stopped."""
+
+    def __init__(self, child: Child) -> None:
+        self.child, self._listed = child, ExitStack()
+
+    @classmethod
+    async def start(cls, context: TaskContext) -> Self:
+        """Start one, and wait until it says that it is there: what its start takes is not the agent's time."""
         argv = (sys.executable, "-P", "-m", "agentical.executors.worker")
-        worker = await Child.start(argv, limit=LARGEST_ANSWER, keep_stderr=False)
-        worker.write(msgspec.json.encode(Hello(sys.path)) + b"\n")
+        worker = cls(await Child.start(argv, limit=LARGEST_ANSWER, keep_stderr=False))
+        try:
+            if context.on_child:
+                worker._listed.enter_context(context.on_child(worker.child.pid))
+            await worker.answer(msgspec.json.encode(Hello(sys.path)))
+        except BaseException:
+            await worker.stop()
+            raise
         return worker
+
+    async def answer(self, line: bytes) -> bytes:
+        """Its answer to a line. Raises when it ends without one."""
+        self.child.write(line + b"\n")
+        answer = await self.child.line()
+        if answer is None:
+            raise await _died(self.child)
+        return answer
+
+    async def stop(self) -> None:
+        """End it, with all it started."""
+        with self._listed:
+            await self.child.stop()
 
 
 async def _died(worker: Child) -> AgentError:
@@ -88,4 +116,4 @@ async def _died(worker: Child) -> AgentError:
     if status == -9:
         return Exhausted("the worker process was killed; the usual reason is that memory ran out")
     how = f"was ended by signal {-status}" if status < 0 else f"exited with {status}"
-    return Transient(f"the worker process {how} while it was being asked")
+    return Transient(f"the worker process {how} before it answered")

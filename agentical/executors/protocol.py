@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Self
+from typing import Any, Final, Self
 
 import msgspec
 
 from agentical.agents.python import PythonAgent
 from agentical.events import NOTHING_USED, Failure, Usage
 from agentical.ports import TaskContext
+
+READY: Final = b"{}"
+"""What a worker says once it is there."""
 
 
 class Hello(msgspec.Struct, frozen=True):
@@ -19,7 +22,7 @@ class Hello(msgspec.Struct, frozen=True):
 
 
 class Request(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A question to an agent. `deadline` is of a clock that all processes of a machine share."""
+    """A question to an agent. `began` and `deadline` are of a clock that all processes of a machine share."""
 
     target: str
     folder: str
@@ -30,6 +33,8 @@ class Request(msgspec.Struct, frozen=True, omit_defaults=True):
     member: str
     attempt: int
     idempotency_key: str
+    timeout: float | None = None
+    began: float | None = None
     deadline: float | None = None
     schema: Mapping[str, Any] | None = None
 
@@ -45,6 +50,8 @@ class Request(msgspec.Struct, frozen=True, omit_defaults=True):
             member=context.member,
             attempt=context.attempt,
             idempotency_key=context.idempotency_key,
+            timeout=context.timeout,
+            began=context.began,
             deadline=context.deadline,
             schema=context.schema,
         )
@@ -58,6 +65,8 @@ class Request(msgspec.Struct, frozen=True, omit_defaults=True):
             self.member,
             attempt=self.attempt,
             idempotency_key=self.idempotency_key,
+            timeout=self.timeout,
+            began=self.began,
             deadline=self.deadline,
             folder=self.folder,
             schema=self.schema,

@@ -14,7 +14,7 @@ import msgspec
 
 from agentical.agents.failures import classify, retry_after
 from agentical.agents.python import PythonAgent
-from agentical.executors.protocol import Hello, Reply, Request
+from agentical.executors.protocol import READY, Hello, Reply, Request
 from agentical.ports import Edge
 
 
@@ -23,11 +23,16 @@ def main() -> None:
     requests, replies = _take_pipes()
     hello = msgspec.json.decode(requests.readline(), type=Hello)
     sys.path[:] = hello.path
+    _send(replies, READY)
     for line in requests:
         reply = answer(msgspec.json.decode(line, type=Request))
         sys.stdout.flush()
-        replies.write(msgspec.json.encode(reply) + b"\n")
-        replies.flush()
+        _send(replies, msgspec.json.encode(reply))
+
+
+def _send(replies: BinaryIO, line: bytes) -> None:
+    replies.write(line + b"\n")
+    replies.flush()
 
 
 def answer(request: Request) -> Reply:

@@ -12,6 +12,9 @@ import time
 import pytest
 
 from agentical.agents.threads import Threads
+from agentical.ports import TaskContext
+
+TASK = TaskContext("e", "v", "k", "m")
 
 
 async def until(condition):
@@ -28,18 +31,18 @@ def threads():
 
 
 async def test_a_function_runs_off_the_event_loop(threads):
-    name = await threads.run(lambda suffix: threading.current_thread().name + suffix, "!")
+    name = await threads.run(TASK, lambda suffix: threading.current_thread().name + suffix, "!")
     assert name == "agentical agent!"
 
 
 async def test_what_it_raises_is_raised(threads):
     with pytest.raises(ZeroDivisionError):
-        await threads.run(lambda: 1 // 0)
+        await threads.run(TASK, lambda: 1 // 0)
 
 
 async def test_stop_iteration_is_an_error_like_any_other(threads):
     with pytest.raises(RuntimeError, match="StopIteration"):
-        await threads.run(next, iter(()))
+        await threads.run(TASK, next, iter(()))
 
 
 async def test_no_more_run_at_a_time_than_there_are_slots(threads):
@@ -54,18 +57,18 @@ async def test_no_more_run_at_a_time_than_there_are_slots(threads):
         with lock:
             running -= 1
 
-    await asyncio.gather(*(threads.run(work) for _ in range(8)))
+    await asyncio.gather(*(threads.run(TASK, work) for _ in range(8)))
     assert most == 2
 
 
 async def test_a_thread_is_used_again(threads):
-    assert len({await threads.run(threading.get_ident) for _ in range(10)}) == 1
+    assert len({await threads.run(TASK, threading.get_ident) for _ in range(10)}) == 1
 
 
 async def test_context_variables_reach_the_thread(threads):
     variable = contextvars.ContextVar("variable")
     variable.set("here")
-    assert await threads.run(variable.get) == "here"
+    assert await threads.run(TASK, variable.get) == "here"
 
 
 async def test_an_abandoned_function_keeps_its_slot_until_it_ends(threads, caplog):
@@ -73,9 +76,9 @@ async def test_an_abandoned_function_keeps_its_slot_until_it_ends(threads, caplo
 
     def fail_late():
         release.wait(5)
-        raise ValueError("late")
+        raise ValueError("late, with a password")
 
-    task = asyncio.create_task(threads.run(fail_late))
+    task = asyncio.create_task(threads.run(TASK, fail_late))
     await until(lambda: threads.busy == 1)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -83,14 +86,15 @@ async def test_an_abandoned_function_keeps_its_slot_until_it_ends(threads, caplo
     assert threads.busy == 1
     release.set()
     await until(lambda: threads.busy == 0)
-    assert "an abandoned function failed: late" in caplog.text
+    assert "an abandoned function failed: ValueError (e: v: k: m)" in caplog.text
+    assert "password" not in caplog.text
 
 
 async def test_who_waits_for_a_slot_can_be_cancelled(threads):
     release = threading.Event()
-    busy = [asyncio.create_task(threads.run(release.wait, 5)) for _ in range(2)]
+    busy = [asyncio.create_task(threads.run(TASK, release.wait, 5)) for _ in range(2)]
     await until(lambda: threads.busy == 2)
-    waiting = asyncio.create_task(threads.run(release.wait, 5))
+    waiting = asyncio.create_task(threads.run(TASK, release.wait, 5))
     await asyncio.sleep(0)
     waiting.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -102,7 +106,7 @@ async def test_who_waits_for_a_slot_can_be_cancelled(threads):
 
 async def test_closed_threads_end_when_what_they_run_has_ended():
     ended, release, threads = threading.Event(), threading.Event(), Threads(1)
-    task = asyncio.create_task(threads.run(release.wait, 5))
+    task = asyncio.create_task(threads.run(TASK, release.wait, 5))
     await until(lambda: threads.busy == 1)
     threads.close(ended.set)
     assert not ended.is_set()
@@ -115,10 +119,11 @@ def test_a_function_that_never_returns_does_not_keep_the_process():
     program = """
 import asyncio, time
 from agentical.agents.threads import Threads
+from agentical.ports import TaskContext
 async def main():
     try:
         async with asyncio.timeout(0.05):
-            await Threads(1).run(time.sleep, 60)
+            await Threads(1).run(TaskContext(), time.sleep, 60)
     except TimeoutError:
         print("abandoned")
 asyncio.run(main())
@@ -131,7 +136,7 @@ def test_the_event_loop_may_be_gone_when_a_function_ends():
     release, threads = threading.Event(), Threads(1)
 
     async def abandon():
-        task = asyncio.create_task(threads.run(release.wait, 5))
+        task = asyncio.create_task(threads.run(TASK, release.wait, 5))
         await until(lambda: threads.busy == 1)
         task.cancel()
 

@@ -13,7 +13,8 @@ from virtual import VirtualClock, run
 
 from agentical.errors import CodeChanged
 from agentical.events import decode_entry, encode_entry
-from agentical.sdk import DEEPEST, Agentical
+from agentical.nested import DEEPEST
+from agentical.sdk import Agentical
 from agentical.stores.memory import MemoryStore
 
 
