@@ -48,7 +48,7 @@ class Progress:
         self.accepted: dict[str, str] = {}
         self.receipt = Receipt()
         self._active = 0
-        self._open_targets = self.arrows.targets
+        self._open_targets = self._unswept = self.arrows.targets
 
     def advance(self, seq: int, at: float, event: ev.Event) -> None:
         """Fold one entry in. Entries come in order, each once."""
@@ -60,10 +60,8 @@ class Progress:
 
     @property
     def idle(self) -> bool:
-        """Nothing runs and nothing is due."""
-        return not self.open and not self.due
-
-    # execution
+        """Nothing is left to do: nothing runs and nothing is due, or a step has ended it all."""
+        return self.ending is not None or not (self.open or self.due)
 
     def _started(self, event: ev.ExecutionStarted, seq: int, at: float) -> None:
         self.started, self.status = event, "running"
@@ -98,11 +96,10 @@ class Progress:
         step = self.by_id[event.step]
         view = self.views[step.index]
         self._decided(step)
-        view.visits += 1
-        view.running += 1
-        view.status = "running"
+        view.visits, view.running, view.status = view.visits + 1, view.running + 1, "running"
         came_from = self.by_id[event.via.rpartition("#")[0]].rank if event.via else -1
-        self.open[event.visit] = Visit(event, at, view.visits, (event.generation, step.rank, came_from, view.visits))
+        order = (event.generation, step.rank, came_from, view.visits)
+        self.open[event.visit] = Visit(event, at, view.visits, order, ran=self.ran)
 
     def _item_taken(self, event: ev.ItemTaken, seq: int, at: float) -> None:
         if visit := self.open.get(event.visit):
@@ -244,7 +241,8 @@ class Progress:
             self._close(step)
         if not self._open_targets:
             return
-        among = self._open_targets & (self.arrows.reach[step.index] | 1 << step.index)
+        among, self._unswept = self._unswept | self.arrows.reach[step.index] | 1 << step.index, 0
+        among &= self._open_targets
         for index in sorted(self.arrows.dead(among, self._active), key=lambda one: self.graph.steps[one].rank):
             view, target = self.views[index], self.graph.steps[index]
             if view.arrivals or self._active >> index & 1 or self.arrows.ancestors[index] & self._active:
