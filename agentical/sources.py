@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from typing import Any, Protocol
 
@@ -11,7 +11,7 @@ from msgspec import Raw
 
 from agentical import events as ev
 from agentical.agents.failures import classify
-from agentical.errors import StepFailed, StoreError
+from agentical.errors import StepFailed, StoreError, TimedOut
 from agentical.jsonvalues import encode, loads
 from agentical.members import Asked
 from agentical.ports import Item, Recorder, TaskContext
@@ -146,7 +146,7 @@ class SourceItems:
             while True:
                 await self._wanted.wait()
                 try:
-                    value = await anext(values)
+                    value = await self._drawn(values)
                 except StopAsyncIteration:
                     break
                 self._wanted = anyio.Event()
@@ -154,6 +154,15 @@ class SourceItems:
                     ev.ItemTaken(visit, self._visit.taken, Raw(self._redaction.clean(encode(value))))
                 )
         await self._recorder.record(ev.ItemsEnded(visit, self._visit.taken))
+
+    async def _drawn(self, values: AsyncGenerator[Any, None]) -> Any:
+        """The next value; the agent's timeout is for each."""
+        timeout = self._asked.spec.timeout
+        if timeout is None:
+            return await anext(values)
+        with anyio.move_on_after(timeout):
+            return await anext(values)
+        raise TimedOut(f"no item within {timeout:g} s")
 
 
 class NoItems:

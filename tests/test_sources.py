@@ -17,7 +17,9 @@ from agentical.ports import Ask, Item, Team
 from agentical.stores.memory import MemoryStore
 
 
-def source(items: list[Any], drawn: list[Any], *, fails: bool = False, pause: float = 0.01) -> Any:
+def source(
+    items: list[Any], drawn: list[Any], *, fails: bool = False, pause: float = 0.01, timeout: float | None = None
+) -> Any:
     def make(crew: Crew) -> Any:
         async def numbers(skip: int) -> Any:
             for item in items[skip:]:
@@ -27,7 +29,7 @@ def source(items: list[Any], drawn: list[Any], *, fails: bool = False, pause: fl
             if fails:
                 raise ValueError("the file is torn")
 
-        return agentical.agent(name="numbers")(numbers)
+        return agentical.agent(name="numbers", timeout=timeout)(numbers)
 
     return make
 
@@ -161,3 +163,14 @@ class Functional:
         made = self._case.prepared(crew)
         made.strategy = self.strategy
         return made
+
+
+def test_a_source_that_yields_too_late_is_timed_out() -> None:
+    async def main() -> None:
+        slow = source([1], [], pause=9.0, timeout=2.0)
+        done = await run_case(Case("source", "scatter-gather", members, None, source=slow), Crew(), MemoryStore())
+        assert done.error is not None
+        assert (done.error["code"], done.error["class"]) == ("SOURCE_FAILED", "transient")
+        assert "no item within 2 s" in done.error["message"]
+
+    run(main())
