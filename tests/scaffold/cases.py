@@ -12,7 +12,6 @@ from virtual import VirtualClock
 
 from agentical.decisions import Rules
 from agentical.graph import AgentSpec, Graph, InputSpec, Step
-from agentical.kit import FUNCTION
 from agentical.ports import Store
 from agentical.prepared import Prepared, of_team
 from agentical.runs import Run
@@ -40,7 +39,7 @@ class Case:
         if self.source is None:
             return of_team(self.strategy, self.team(crew), self.payload, self.items, self.options)
         team, source = self.team(crew), self.source(crew)
-        specs = {one.__agentical__.name: AgentSpec(one.__agentical__.name, FUNCTION) for one in (*team, source)}
+        specs = {one.__agentical__.name: _spec(one) for one in (*team, source)}
         step = Step(
             "work", 0, 0, "team", members=tuple(specs)[:-1], strategy=self.strategy, options=dict(self.options),
             source=source.__agentical__.name,
