@@ -53,3 +53,6 @@ if not TYPE_CHECKING:  # for a type checker a name that is not above does not ex
         from importlib import import_module
 
         return getattr(import_module(_HOME[name]), name)
+
+    def __dir__() -> list[str]:
+        return [*__all__, "__version__"]

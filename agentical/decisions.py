@@ -137,7 +137,10 @@ class Decisions:
             code = "NO_BRANCH" if isinstance(error, _NoBranch) else "EXPRESSION_FAILED"
             return self.failed(step, visit, Failure("invalid", str(error), code), "error", record)
         if required and to is None:
-            message = f"step {step.id} ended with the outcome {outcome!r}, and no edge of its `next` takes it"
+            shown = encode(output).decode()
+            message = (
+                f"step {step.id} ended with the outcome {outcome!r}, which no edge of its `next` takes: {shown[:300]}"
+            )
             return self.failed(step, visit, Failure("upstream", message, "OUTCOME_UNHANDLED"), "error", record)
         return ev.StepCompleted(visit, step.id, raw, writes=writes, to=to, **parts)
 

@@ -111,7 +111,7 @@ class OptionsInvalid(CallInvalid):
 
     def __init__(self, problems: Sequence[tuple[str, str, str]]) -> None:
         self.problems = tuple(problems)
-        super().__init__(" ".join(f"{name}: {message} {hint}".strip() for name, message, hint in problems))
+        super().__init__(" ".join(f"{name}: {message} {hint}".strip(": ") for name, message, hint in problems))
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from agentical.jsonvalues import encode
 from agentical.kit import FUNCTION
 from agentical.ports import Agent, Strategy
 from agentical.retry import policy
+from agentical.validation import schema_mistake
 
 WORK = "work"
 """The step of a graph that is one team."""
@@ -84,14 +85,15 @@ def of_team(
     options: Mapping[str, Any],
 ) -> Prepared:
     """A team of callables under a strategy: installed (a name) or any strategy function of the program."""
-    if not team:
-        raise CallInvalid("a strategy needs a team of one callable at least")
+    if not isinstance(team, Sequence) or not team:
+        raise CallInvalid("a strategy needs a team: a list of one callable at least")
     specs, functions = _specs(team)
     own: Strategy | None = None
     if isinstance(strategy, str):
         name = strategy
         built = plugins.build(plugins.load("agentical.strategies", name), dict(options))
         _refuse_problems(name, built, specs)
+        _check_items(name, built, for_each)
     elif callable(strategy):
         if options:
             raise CallInvalid(f"a strategy function takes no options here, and got {', '.join(options)}")
@@ -140,12 +142,21 @@ def _spec(given: AgentOptions) -> AgentSpec:
             raise ValueError(f"{name} is at least {bound}, not {value}")
     if timeout is not None and timeout <= 0:
         raise ValueError(f"timeout is more than 0 s, not {timeout:g}")
+    if given.output is not None and (wrong := schema_mistake(given.output)) is not None:
+        raise ValueError(f"output is no JSON Schema: {wrong}")
     return AgentSpec(
         given.name, FUNCTION, options={"executor": given.executor} if given.executor else {}, replicas=given.replicas,
         max_parallel=given.max_parallel, capabilities=given.capabilities, weight=given.weight, timeout=timeout,
         retry=policy(given.retry, {}), idempotent=given.idempotent,
         output=dict(given.output) if given.output is not None else None, cost=given.cost,
     )  # fmt: skip
+
+
+def _check_items(name: str, strategy: Any, for_each: Sequence[Any] | None) -> None:
+    if for_each is None and getattr(strategy, "needs_items", False):
+        raise CallInvalid(f"{name} works on items: give for_each=[…]")
+    if for_each is not None and not getattr(strategy, "takes_items", False):
+        raise CallInvalid(f"{name} does not take items: leave for_each out, or use scatter-gather or pipeline")
 
 
 def _refuse_problems(name: str, strategy: Any, specs: Mapping[str, AgentSpec]) -> None:

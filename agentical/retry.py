@@ -40,6 +40,8 @@ def policy(written: int | str | Mapping[str, Any] | None, named: Mapping[str, di
             )
         return found
     if isinstance(written, int):
+        if written < 0:
+            raise CallInvalid(f"retry is a number of retries from 0 on, not {written}")
         return {kind: Retry(limit=written) for kind in RETRIED}
     common = {key: value for key, value in written.items() if key not in CLASSES}
     rules = {kind: _rule({**common, **written[kind]}) for kind in CLASSES if kind in written}

@@ -143,18 +143,24 @@ class Agentical:
     ) -> Run:
         """Go on with an execution that was interrupted or paused; one that has ended is given back as it is.
 
-        Raises ExecutionUnknown, ExecutionOwned, CodeChanged (unless `accept_code`), CrashLoop (unless
+        While somebody else runs it, this waits for its end. Raises ExecutionUnknown, CodeChanged (unless `accept_code`), CrashLoop (unless
         `accept_crash_loop`), JournalDamaged (unless `accept_loss` names the damaged entry: what stands before it is kept).
         """
-        row = await self.state.row(id)
-        if row.status in TERMINAL and accept_loss is None:
-            return await self.show(id)
+        check_id(id)
         async with self._admitted():
-            execution = await self.state.recover(id, accept_loss=accept_loss)
-            return await self._carry_on(execution, None, Accepted(accept_code, accept_crash_loop))
+            while True:
+                row = await self.state.row(id)
+                if row.status in TERMINAL and accept_loss is None:
+                    return await self.show(id)
+                try:
+                    execution = await self.state.recover(id, accept_loss=accept_loss)
+                    return await self._carry_on(execution, None, Accepted(accept_code, accept_crash_loop))
+                except ExecutionOwned:
+                    await self._elsewhere(id)
 
     async def show(self, id: str) -> Run:
         """How an execution stands, by what is committed. Raises ExecutionUnknown."""
+        check_id(id)
         return Run(id, await self.state.look(id), lambda follow: self.events(id, follow=follow))
 
     async def list(self, *, limit: int | None = None, children: bool = False) -> Sequence[ExecutionRow]:

@@ -83,6 +83,8 @@ class VisitTeam:
                 return None
 
     async def ask_each(self, asks: Iterable[Ask], *, at_most: int | None = None) -> AsyncIterator[Outcome]:
+        if at_most is not None and at_most < 1:
+            raise StrategyMisused(f"at_most is 1 or more, not {at_most}")
         todo, under_way = iter(asks), 0
         while True:
             while at_most is None or under_way < at_most:

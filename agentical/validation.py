@@ -16,6 +16,17 @@ def _validator(schema: bytes) -> Any:
     return Draft202012Validator(loads(schema))
 
 
+def schema_mistake(schema: Mapping[str, Any]) -> str | None:
+    """What is wrong with a JSON Schema (2020-12) itself; None where nothing is."""
+    from jsonschema import Draft202012Validator, SchemaError
+
+    try:
+        Draft202012Validator.check_schema(dict(schema))
+    except SchemaError as error:
+        return str(error.message)
+    return None
+
+
 def mismatch(schema: Mapping[str, Any], value: Any) -> str | None:
     """What is wrong with the value first of all, with its path; None where it meets the schema (2020-12)."""
     from jsonschema.exceptions import best_match

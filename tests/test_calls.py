@@ -127,3 +127,15 @@ async def test_a_wrong_call_is_told_before_anything_runs(strategy, team, options
 async def test_an_unknown_store_is_named():
     with pytest.raises(PluginUnknown, match="store"):
         await agentical.coordinate("parallel", [double], 1, store="nowhere://x")
+
+
+async def test_a_strategy_of_items_needs_items_and_the_others_take_none():
+    with pytest.raises(CallInvalid, match="scatter-gather works on items"):
+        await agentical.coordinate("scatter-gather", [double])
+    with pytest.raises(CallInvalid, match="sequential does not take items"):
+        await agentical.coordinate("sequential", [double], 1, for_each=[1, 2])
+
+
+async def test_a_team_that_is_one_callable_is_refused():
+    with pytest.raises(CallInvalid, match="a list of one callable at least"):
+        await agentical.coordinate("parallel", double, 1)

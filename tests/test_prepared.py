@@ -114,3 +114,16 @@ def test_a_playbook_is_read_with_its_inputs(tmp_path):
         of_playbook(file, {"n": "three"})
     with pytest.raises(PlaybookInvalid):
         of_playbook(tmp_path / "none.yaml", {})
+
+
+def test_what_a_decorator_says_is_checked_as_a_playbook_would_be():
+    @agentical.agent(retry=-1)
+    def impatient(payload): ...
+
+    @agentical.agent(output={"type": "strin"})
+    def misdeclared(payload): ...
+
+    with pytest.raises(CallInvalid, match="from 0 on, not -1"):
+        of_team("parallel", [impatient], 1, None, {})
+    with pytest.raises(CallInvalid, match="agent misdeclared: output is no JSON Schema: 'strin'"):
+        of_team("parallel", [misdeclared], 1, None, {})

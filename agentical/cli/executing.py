@@ -16,6 +16,7 @@ from agentical.cli.stores import address_of, existing, option_for
 from agentical.clock import SystemClock
 from agentical.engine import Accepted
 from agentical.errors import CallInvalid, ExecutionUnknown
+from agentical.jsonvalues import digest
 from agentical.prepared import of_playbook
 from agentical.runs import Run
 from agentical.sdk import Agentical
@@ -35,11 +36,11 @@ class Manner:
 async def run_playbook(playbook: str, pairs: Sequence[str], file: str | None, id: str | None, manner: Manner) -> int:
     """Start it, or go on with what has begun under this id."""
     prepared = of_playbook(Path(playbook), lambda graph: inputs_of(graph, pairs, file))
-    name = id or f"{prepared.name}-{SystemClock().new_id()}"
+    name = f"{prepared.name}-{SystemClock().new_id()}" if id is None else id
     display = display_for(name, prepared.graph, quiet=manner.quiet)
     async with Agentical(address_of(manner.store), monitors=[display]) as app:
         if id is not None:
-            await _catch_up(app, id, display)
+            await _catch_up(app, id, display, prepared.text)
         return await _go(app, name, lambda: app.run(prepared, id=name), display, manner)
 
 
@@ -74,12 +75,15 @@ async def replay_execution(id: str, as_json: bool, store: str | None) -> int:
     return 0
 
 
-async def _catch_up(app: Agentical, id: str, display: Display) -> None:
-    """Show what is recorded already; an id that is not begun has nothing."""
+async def _catch_up(app: Agentical, id: str, display: Display, text: bytes | None = None) -> None:
+    """Show what is recorded already; an id that is not begun has nothing. `text` is the playbook as it is now."""
     row = await app.state.store.row(id)
     if row is None or not row.head_seq:
         return
-    display.catch_up(await app.state.look(id))
+    progress = await app.state.look(id)
+    display.catch_up(progress)
+    if text is not None and progress.started is not None and progress.started.text != digest(text):
+        display.line(f"{id}: the playbook's file has changed since; this goes on with it as it was")
     if row.owner is not None and app.state.ownership.alive(row.owner):
         display.line(f"{id}: another process runs it, this one waits for its end")
 

@@ -9,6 +9,7 @@ import subprocess
 import threading
 import warnings
 from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -170,8 +171,10 @@ def history(path: str) -> dict[str, Any]:
     last = _git(root, "log", "-1", "--format=%cI", "--", ".")
     if not last:
         return _nothing("no commits here")
-    authors = (_git(root, "log", "--format=%ae", f"--since={last} - 1 year", "--", ".") or "").split()
-    uncommitted = (_git(root, "status", "--porcelain", "--", ".") or "").splitlines()
+    since = datetime.fromisoformat(last) - timedelta(days=365)
+    authors = (_git(root, "log", "--format=%ae", f"--since={since.isoformat()}", "--", ".") or "").split()
+    changed = (_git(root, "status", "--porcelain", "--", ".") or "").splitlines()
+    uncommitted = [line for line in changed if not line.endswith(".agentical/")]  # where this very run is recorded
     findings = ["one author only"] if len(set(authors)) == 1 else []
     findings += [f"{len(uncommitted)} uncommitted changes"] if uncommitted else []
     score = 100 - 10 * (len(set(authors)) == 1) - min(20, 2 * len(uncommitted)) - 5 * max(0, 12 - len(authors))

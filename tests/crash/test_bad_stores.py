@@ -13,7 +13,7 @@ from crews import Crew
 from journals import GHOST, FailingStore, SlowStore, answered, cut, entries_of
 from virtual import run
 
-from agentical.errors import ExecutionOwned, JournalDamaged, OwnershipLost, StoreError
+from agentical.errors import JournalDamaged, OwnershipLost, StoreError
 from agentical.sdk import Agentical
 from agentical.stores.memory import MemoryStore
 from agentical.stores.sqlite import open_sqlite
@@ -73,15 +73,15 @@ def test_who_was_taken_over_stops_writing() -> None:
     run(main())
 
 
-def test_what_a_living_process_runs_cannot_be_resumed() -> None:
+def test_resuming_what_somebody_runs_waits_for_its_end() -> None:
     async def main() -> None:
         store = SlowStore()
         async with Agentical(store=store) as app:
             first = asyncio.create_task(app._run(ID, BY_NAME["sequential"].prepared(Crew()), None))
             await asyncio.sleep(0.1)
-            with pytest.raises(ExecutionOwned):
-                await app.resume(ID)
-            assert (await first).status == "completed"
+            resumed = await app.resume(ID)
+            assert first.done()
+            assert resumed.outputs == (await first).outputs
 
     run(main())
 

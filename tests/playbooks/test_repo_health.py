@@ -1,5 +1,6 @@
 """The inspectors of repo-health and their summary."""
 
+import os
 import subprocess
 from pathlib import Path
 
@@ -120,3 +121,17 @@ def test_nothing_judged_is_the_lowest_grade():
 def test_the_score_lies_between_the_worst_and_the_best(scores):
     summary = report.summarise({"answers": {name: answer(score) for name, score in scores.items()}})
     assert min(scores.values()) <= summary["score"] <= max(scores.values())
+
+
+def test_history_counts_the_authors_of_the_year_before_the_last_commit(project):
+    path = project({"a.txt": "a"})
+    subprocess.run(["git", "init", "-q", path], check=True)
+    for name, day in (("Ada", "2023-01-01"), ("Ben", "2025-02-01"), ("Cy", "2025-06-01")):
+        who = ["-c", f"user.name={name}", "-c", f"user.email={name}@example.org"]
+        date = {"GIT_COMMITTER_DATE": f"{day}T12:00:00Z", "GIT_AUTHOR_DATE": f"{day}T12:00:00Z"}
+        (Path(path) / "a.txt").write_text(name)
+        subprocess.run(["git", "-C", path, "add", "a.txt"], check=True)
+        command = ["git", "-C", path, *who, "commit", "-qm", "more"]
+        subprocess.run(command, check=True, env={**os.environ, **date})
+    answer = health.history(path)
+    assert (answer["facts"]["commits_of_a_year"], answer["facts"]["authors"]) == (2, 2)
