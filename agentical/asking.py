@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from time import monotonic
 from typing import Any, Protocol
 
 import anyio
@@ -16,21 +17,23 @@ from msgspec import Raw
 
 from agentical import events as ev
 from agentical.agents.failures import classify, retry_after
+from agentical.attempts import Turn
 from agentical.balance import Load
 from agentical.budget import Budget
-from agentical.errors import AnswerInvalid, CodeChanged, CrashLoop, StoreError, StrategyDiverged, TimedOut
+from agentical.errors import AnswerInvalid, CodeChanged, CrashLoop, StoreError, StrategyDiverged
 from agentical.events import NOTHING_USED, Failure, Usage
 from agentical.graph import Retry
 from agentical.jsonvalues import digest, encode, loads
 from agentical.members import Asked, Seats
 from agentical.ports import Clock, Edge, Executor, Recorder, TaskContext
-from agentical.retry import wait_before
 from agentical.secrets import Redaction
 from agentical.validation import mismatch
 from agentical.visits import Visit
 
 OF_THE_EXECUTION = (StoreError, CodeChanged, CrashLoop, StrategyDiverged)
 """What a playbook asked as an agent raises when it cannot go on now: no answer, and no failure of the task either."""
+LARGEST_ANSWER = 64 * 1024 * 1024
+"""Bytes of JSON."""
 
 
 @dataclass(slots=True)
@@ -49,8 +52,12 @@ class Task:
     recording: bool = False
 
     def used(self) -> Usage:
-        """What it has used up to now."""
+        """What it has used up to now and is not recorded."""
         return self.context.usage if self.context else NOTHING_USED
+
+    def cancelled(self) -> ev.TaskCancelled:
+        """What to record of it when it is cut off."""
+        return ev.TaskCancelled(self.visit_id, self.key, self.load.name if self.load else self.members[0], self.used())
 
     @property
     def visit_id(self) -> str:
@@ -64,7 +71,13 @@ class _Attempt:
     load: Load
     asked: Asked
     number: int
+    began: float = 0.0
+    waited: float = 0.0
+    """For a thread or a process."""
     took: float = 0.0
+    failed: bool | None = None
+    """None while it is not known: who is cut off has not failed."""
+    code: str = ""
     usage: Usage = NOTHING_USED
     answer: bytes | None = None
     edge: str | None = None
@@ -107,17 +120,21 @@ class Asking:
 
     async def ask(self, task: Task) -> None:
         """Ask until it is answered or has failed for good; returns when that is committed."""
-        members, tried, before = task.members, set[str](), 0
-        if (lost := self._uncertain(task)) is not None:
-            await self._record(task, lost)
-            return
+        turn = Turn.of(task.visit, task.key, task.members, task.retry, self.seats)
+        if turn.in_flight is not None:
+            if not self.seats.agent_of(turn.in_flight.member).repeatable:
+                await self._record(task, self._uncertain(task, turn.in_flight))
+                return
+        elif retried := task.visit.retried.get(task.key):
+            await self._wait(task, retried[-1].due - self._clock.now())
         while True:
-            attempt = await self._until_final(task, members, before)
-            spec, before = attempt.asked.spec, attempt.number
-            tried.add(spec.id)
-            if attempt.failure is None or spec.fallback is None or spec.fallback in tried:
+            attempt = await self._once(task, turn)
+            if attempt.failure is None:
                 break
-            members = (spec.fallback,)
+            wait = turn.failed(attempt.asked, attempt.failure, self._clock.random(), attempt.retry_after)
+            if wait is None:
+                break
+            await self._retried(task, attempt, wait)
         await self._record(task, self._final(task, attempt))
 
     def context(self, visit: str, key: str, asked: Asked, member: str, attempt: int = 1) -> TaskContext:
@@ -128,127 +145,94 @@ class Asking:
             on_playbook=self._on_playbook, on_child=self._on_child,
         )  # fmt: skip
 
-    def _uncertain(self, task: Task) -> ev.TaskFailed | None:
+    def _uncertain(self, task: Task, before: ev.TaskAsked) -> ev.TaskFailed:
         """What was in flight when the process died and must not be asked again."""
-        before = task.visit.asked.get(task.key)
-        retried = task.visit.retried.get(task.key)
-        if before is None or (retried and retried[-1].attempt >= before.attempt):
-            return None
-        asked = self.seats.asked(self.seats.loads((before.member,))[0])
-        if asked.spec.on_uncertain == "ask-again" or asked.spec.idempotent:
-            return None
-        failure = Failure(
-            "upstream", f"{before.member} was being asked when the process died; whether it answered is not known",
-            "UNCERTAIN",
-        )  # fmt: skip
+        message = f"{before.member} was being asked when the process died; whether it answered is not known"
+        failure = Failure("upstream", message, "UNCERTAIN")
         return ev.TaskFailed(task.visit_id, task.key, before.member, task.sha256, failure, before.attempt)
 
-    async def _until_final(self, task: Task, members: tuple[str, ...], before: int) -> _Attempt:
-        """Ask these members. `before`: attempts of those who were asked before them, which do not count as theirs."""
-        counts: dict[str, int] = {}
-        names = {load.name for load in self.seats.loads(members)} if task.visit.retried else ()
-        if earlier := [one for one in task.visit.retried.get(task.key, ()) if one.member in names]:
-            for one in earlier:
-                counts[one.failure.kind] = counts.get(one.failure.kind, 0) + 1
-            await self._wait(earlier[-1].due - self._clock.now())
-        while True:
-            number = before + sum(counts.values()) + 1
-            attempt = await self._once(task, members, number)
-            if attempt.failure is None:
-                return attempt
-            if _abandoned(attempt):
-                return attempt
-            kind, policy = attempt.failure.kind, task.retry or attempt.asked.spec.retry
-            wait = wait_before(policy, kind, counts.get(kind, 0), self._clock.random(), attempt.retry_after)
-            if wait is None:
-                return attempt
-            counts[kind] = counts.get(kind, 0) + 1
-            await self._recorder.record(
-                ev.TaskRetried(
-                    task.visit_id,
-                    task.key,
-                    attempt.load.name,
-                    attempt.failure,
-                    number,
-                    self._clock.now() + wait,
-                    attempt.usage,
-                )
-            )
-            await self._wait(wait)
+    async def _retried(self, task: Task, attempt: _Attempt, wait: float) -> None:
+        assert attempt.failure is not None
+        name, due = attempt.load.name, self._clock.now() + wait
+        task.context = None  # what it used is in this event
+        await self._recorder.record(
+            ev.TaskRetried(task.visit_id, task.key, name, attempt.failure, attempt.number, due, attempt.usage)
+        )
+        await self._wait(task, wait)
 
-    async def _wait(self, seconds: float) -> None:
-        with self.seats.parked():
+    async def _wait(self, task: Task, seconds: float) -> None:
+        with self.seats.parked(task.visit_id):
             await anyio.sleep(max(0.0, seconds))
 
-    async def _once(self, task: Task, members: tuple[str, ...], number: int) -> _Attempt:
-        """One attempt, by whoever has room first."""
+    async def _once(self, task: Task, turn: Turn) -> _Attempt:
+        """One attempt, by whoever has room first; by whom it was in flight, if it was."""
+        members = (turn.in_flight.member,) if turn.in_flight else turn.members
         load = task.load = await self.seats.sit(self.seats.loads(members))
         asked = self.seats.asked(load)
-        began, failed = self._clock.monotonic(), False  # who is cancelled has not failed
+        attempt = _Attempt(load, asked, turn.number)
         try:
-            if asked.bucket is not None and (wait := asked.bucket.take(began)):
-                await self._wait(wait)
-            await self.seats.take_slot(asked)
+            if asked.bucket is not None and (wait := asked.bucket.take(self._clock.monotonic())):
+                await self._wait(task, wait)
+            if not asked.repeatable:
+                await self._recorder.record(self._begun(task, attempt))
+            await self.seats.take_slot(asked, task.visit_id)
             try:
-                began = self._clock.monotonic()
-                if number == 1 and task.key not in task.visit.asked:
-                    self._budget.charge()
-                attempt = await self._call(task, asked, load, number)
-                failed = attempt.failure is not None
+                attempt.began = self._clock.monotonic()
+                if asked.repeatable:
+                    self._recorder.note(self._begun(task, attempt))
+                await self._call(task, attempt)
             finally:
-                self.seats.free_slot(asked)
+                self.seats.free_slot(asked, task.visit_id)
         finally:
-            took = self._clock.monotonic() - began
-            self.seats.leave(load, took, failed=failed)
-        attempt.took = took
+            self.seats.leave(load, attempt.took, failed=attempt.failed)
         return attempt
 
-    async def _call(self, task: Task, asked: Asked, load: Load, number: int) -> _Attempt:
-        event = ev.TaskAsked(task.visit_id, task.key, load.name, task.sha256, number)
-        context = task.context = self.context(task.visit_id, task.key, asked, load.name, number)
+    def _begun(self, task: Task, attempt: _Attempt) -> ev.TaskAsked:
+        if attempt.number == 1 and task.key not in task.visit.asked:
+            self._budget.charge()
+        return ev.TaskAsked(task.visit_id, task.key, attempt.load.name, task.sha256, attempt.number)
+
+    async def _call(self, task: Task, attempt: _Attempt) -> None:
+        spec, attempt.code = attempt.asked.spec, attempt.asked.code
+        context = self.context(task.visit_id, task.key, attempt.asked, attempt.load.name, attempt.number)
+        context.timeout = spec.timeout
         if task.schema is not None:
             context.schema = task.schema
-        attempt = _Attempt(load, asked, number)
+        task.context, task.visit.under_way[task.key] = context, task.cancelled
         try:
-            if asked.spec.on_uncertain == "ask-again" or asked.spec.idempotent:
-                self._recorder.note(event)
-            else:
-                await self._recorder.record(event)
-            attempt.answer, attempt.edge = await self._answer(task, asked, context)
+            attempt.answer, attempt.edge = await self._answer(task, attempt, context)
         except OF_THE_EXECUTION:
             raise
         except Exception as error:
             attempt.failure, attempt.retry_after = self.redaction.failure(classify(error)), retry_after(error)
-        attempt.usage = context.usage + Usage(cost=asked.spec.cost) if asked.spec.cost else context.usage
-        return attempt
+        attempt.failed = attempt.failure is not None
+        attempt.took = max(0.0, self._clock.monotonic() - attempt.began - attempt.waited)
+        attempt.usage = context.usage + Usage(cost=spec.cost) if spec.cost else context.usage
 
-    async def _answer(self, task: Task, asked: Asked, context: TaskContext) -> tuple[bytes, str | None]:
+    async def _answer(self, task: Task, attempt: _Attempt, context: TaskContext) -> tuple[bytes, str | None]:
         """The answer's bytes and its edge. An answer that does not meet its schema is asked for once more."""
-        answer, edge = await self._run(task, asked, context)
+        answer, edge = await self._run(task, attempt, context)
         if context.schema is None:
             return answer, edge
         wrong = mismatch(context.schema, loads(answer))
-        if wrong is not None and not getattr(asked.run, "repairs", False):
+        if wrong is not None and not getattr(attempt.asked.run, "repairs", False):
             context.repair = wrong
-            answer, edge = await self._run(task, asked, context)
+            answer, edge = await self._run(task, attempt, context)
             wrong = mismatch(context.schema, loads(answer))
         if wrong is not None:
             raise AnswerInvalid(f"its answer is not what `output` declares: {wrong}")
         return answer, edge
 
-    async def _run(self, task: Task, asked: Asked, context: TaskContext) -> tuple[bytes, str | None]:
-        executor, timeout = self._executors[asked.runs_in], asked.spec.timeout
-        if timeout is None:
+    async def _run(self, task: Task, attempt: _Attempt, context: TaskContext) -> tuple[bytes, str | None]:
+        asked, since = attempt.asked, monotonic()
+        executor = self._executors[asked.runs_in]
+        try:
             value = await executor.run(asked.run, loads(task.payload), context)
-        else:
-            context.deadline = self._clock.monotonic() + timeout
-            with anyio.move_on_after(timeout) as scope:
-                value = await executor.run(asked.run, loads(task.payload), context)
-            if scope.cancelled_caught:
-                raise TimedOut(f"no answer within {timeout:g} s")
+        finally:
+            attempt.waited += max(0.0, (context.began or since) - since)
         edge = None
         if isinstance(value, Edge):
-            value, edge = value.value, value.outcome
+            value, edge = value.value, loads(self.redaction.clean(_encoded(value.outcome)))
         return self.redaction.clean(_encoded(value)), edge
 
     def _final(self, task: Task, attempt: _Attempt) -> ev.TaskAnswered | ev.TaskFailed:
@@ -260,24 +244,20 @@ class Asking:
         assert attempt.answer is not None
         return ev.TaskAnswered(
             task.visit_id, task.key, name, task.sha256, Raw(attempt.answer), attempt.edge, attempt.number, took,
-            attempt.usage, attempt.asked.code,
+            attempt.usage, attempt.code,
         )  # fmt: skip
 
     async def _record(self, task: Task, event: ev.TaskAnswered | ev.TaskFailed) -> None:
         task.recording = True
+        task.visit.under_way.pop(task.key, None)
         await self._recorder.record(event)
-
-
-def _abandoned(attempt: _Attempt) -> bool:
-    """A thread that ran out of time runs on: whether it did its work is not known, so it is not simply asked again."""
-    spec = attempt.asked.spec
-    if spec.on_uncertain == "ask-again" or spec.idempotent or attempt.asked.runs_in != "threads":
-        return False
-    return attempt.failure is not None and attempt.failure.code == TimedOut.code
 
 
 def _encoded(value: Any) -> bytes:
     try:
-        return encode(value)
+        data = encode(value)
     except (TypeError, ValueError, OverflowError, RecursionError, msgspec.MsgspecError) as error:
         raise AnswerInvalid(f"its answer is not a JSON value: {error}") from None
+    if len(data) > LARGEST_ANSWER:
+        raise AnswerInvalid(f"its answer is {len(data) >> 20} MiB of JSON; at most {LARGEST_ANSWER >> 20} can be kept")
+    return data

@@ -31,8 +31,11 @@ class Load:
     def begin(self) -> None:
         self.outstanding += 1
 
-    def end(self, took: float, *, failed: bool) -> None:
+    def end(self, took: float, *, failed: bool | None) -> None:
+        """`failed` is None for an ask that was cut off: that says nothing of the member."""
         self.outstanding -= 1
+        if failed is None:
+            return
         self.failure += _WEIGHT * ((1.0 if failed else 0.0) - self.failure)
         self.latency = took if took > self.latency else self.latency + _WEIGHT * (took - self.latency)
 

@@ -90,7 +90,7 @@ def _step(n: int, one: Placed, staff: Staff, wiring: Wiring, *, alone: bool) -> 
         routes=wiring.routes[n],
         timeout=step.timeout,
         output=schema_of(step.output),
-        retry=dict(staff.retry),
+        retry=None if staff.retry is None else dict(staff.retry),
         max_visits=step.max_visits,
         end=step.end,
         previous=wiring.previous[n],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractContextManager
 from typing import Any
@@ -58,11 +59,23 @@ class TaskContext:
         return logging.LoggerAdapter(logging.getLogger("agentical.agent"), ids)
 
     def charge(self, *, tokens_in: int = 0, tokens_out: int = 0, cost: float = 0.0) -> None:
-        """Add to what this task used; it is recorded with the answer, or with the failure."""
-        self.usage = self.usage + Usage(tokens_in, tokens_out, cost)
+        """Add to what this task used; it is recorded with the answer, or with the failure.
+
+        Raises ValueError for tokens that are not whole numbers from 0 on, and for a cost that is not a number from 0 on.
+        """
+        for tokens in (tokens_in, tokens_out):
+            if type(tokens) is not int or tokens < 0:
+                raise ValueError(f"tokens are counted in whole numbers from 0 on, not {tokens!r}")
+        if not _is_amount(cost) or not _is_amount(self.usage.cost + cost):
+            raise ValueError(f"a cost is a finite number from 0 on, and so is a sum of costs; this is {cost!r}")
+        self.usage = self.usage + Usage(tokens_in, tokens_out, float(cost))
 
     async def run_playbook(self, path: str, inputs: Any) -> Any:
         """Run another playbook as part of this task; its outputs are the answer. Resumed with the task."""
         if self.on_playbook is None:
             raise RuntimeError("this agent is not run by agentical, so it cannot run a playbook")
         return await self.on_playbook(path, inputs, self)
+
+
+def _is_amount(value: object) -> bool:
+    return isinstance(value, int | float) and 0 <= value <= sys.float_info.max

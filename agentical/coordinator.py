@@ -12,7 +12,7 @@ from agentical import events as ev
 from agentical.agents.failures import classify
 from agentical.asking import OF_THE_EXECUTION, Asks, Task
 from agentical.decisions import Decisions
-from agentical.errors import BudgetExceeded, StepFailed, TaskFailed
+from agentical.errors import BudgetExceeded, StepFailed, TaskFailed, TimedOut
 from agentical.events import Failure, Tally
 from agentical.graph import Step
 from agentical.jsonvalues import digest, encode, loads
@@ -24,6 +24,8 @@ from agentical.visits import Visit
 
 THE_ASK = "ask"
 """The key of the one task of a step that asks one agent once."""
+STEP_TIMEOUT = "STEP_TIMEOUT"
+"""The code of a step that its own clock has ended, beside the outcome `timeout`."""
 Work = Callable[[Step, Visit], Coroutine[Any, Any, ev.Event]]
 
 
@@ -54,13 +56,15 @@ class Coordinator:
             ended = await self._in_time(step, visit, self._ask_once, {})
         else:
             ended = await self._run_team(step, visit)
+        for cut_off in visit.cut_off():
+            self._recorder.note(cut_off)
         self._recorder.note(ended)
 
     async def _run_team(self, step: Step, visit: Visit) -> ev.Event:
         floor = Floor(
             visit, self._asking, self._recorder, self._start_soon, self._items(step, visit),
             self._decisions.progress.receipt, self._read_tallies,
-            extra=self._asking.seats.members(step.helpers), retry=step.retry or None,
+            extra=self._asking.seats.members(step.helpers), retry=step.retry,
         )  # fmt: skip
         team = VisitTeam(floor, self._asking.seats.members(step.members))
 
@@ -82,11 +86,12 @@ class Coordinator:
     async def _in_time(self, step: Step, visit: Visit, work: Work, record: dict[str, Any]) -> ev.Event:
         if step.timeout is None:
             return await self._in_words(step, visit, work, record)
-        with anyio.move_on_after(_time_left(step.timeout, visit)) as scope:
+        left = step.timeout - (self._decisions.progress.ran - visit.ran)
+        with anyio.move_on_after(max(0.0, left)) as scope:
             ended = await self._in_words(step, visit, work, record)
         if scope.cancelled_caught:
             message = f"step {step.id} did not end within {step.timeout:g} s"
-            return self._failed(step, visit, record, Failure("exhausted", message, "TIMEOUT"), "timeout")
+            return self._failed(step, visit, record, Failure("exhausted", message, STEP_TIMEOUT), "timeout")
         return ended
 
     async def _in_words(self, step: Step, visit: Visit, work: Work, record: dict[str, Any]) -> ev.Event:
@@ -97,7 +102,9 @@ class Coordinator:
             raise
         except TaskFailed as error:
             failure = Failure(error.failure_class, f"{error.member}: {error.message}", error.failure_code)
-            return self._failed(step, visit, record, failure, "timeout" if error.failure_code == "TIMEOUT" else "error")
+            return self._failed(
+                step, visit, record, failure, "timeout" if error.failure_code == TimedOut.code else "error"
+            )
         except StepFailed as error:
             return self._failed(step, visit, record, Failure(error.failure_class, str(error), error.failure_code))
         except Exception as error:
@@ -109,7 +116,7 @@ class Coordinator:
         if found is None:
             payload = bytes(visit.started.payload)
             await self._asking.ask(
-                Task(visit, THE_ASK, step.members, payload, digest(payload), step.retry or None, step.output)
+                Task(visit, THE_ASK, step.members, payload, digest(payload), step.retry, step.output)
             )
             found = visit.outcomes[THE_ASK]
         else:
@@ -128,19 +135,25 @@ class Coordinator:
         outcome, required = None, False
         if isinstance(result, Edge):
             result, outcome, required = result.value, result.outcome, result.required
-        raw = Raw(encode(result))
+        raw, record = Raw(encode(result)), _raw(team.record)
         if step.output is not None and (wrong := mismatch(step.output, loads(raw))) is not None:
             raise StepFailed(
                 f"the output is not what `output` declares: {wrong}", code="OUTPUT_INVALID", failure_class="invalid"
             )
         return self._decisions.completed(
-            step, visit.started.visit, loads(raw), raw, outcome=outcome, required=required, record=_raw(team.record)
+            step, visit.started.visit, loads(raw), raw, outcome=outcome, required=required, record=record
         )
 
     def _failed(
         self, step: Step, visit: Visit, record: dict[str, Any], failure: Failure, outcome: str = "error"
     ) -> ev.StepFailed:
-        return self._decisions.failed(step, visit.started.visit, failure, outcome, _raw(record))
+        try:
+            raw = _raw(record)
+        except StepFailed as error:
+            raw = UNSET
+            if failure.code != error.failure_code:
+                failure = Failure(failure.kind, f"{failure.message}; {error}", failure.code)
+        return self._decisions.failed(step, visit.started.visit, failure, outcome, raw)
 
     def _items(self, step: Step, visit: Visit) -> Items:
         if step.source is None and step.for_each is None:
@@ -158,11 +171,13 @@ class Coordinator:
         return SourceItems(visit, asked, context, self._recorder, self._asking.redaction, shape, self._start_soon)
 
 
-def _time_left(timeout: float, visit: Visit) -> float:
-    """Seconds of the step's timeout that the record has not used yet; time in which no process ran does not count."""
-    recorded = [at for _, at, _ in visit.outcomes.values()]
-    return max(0.0, timeout - (max(recorded) - visit.at if recorded else 0.0))
-
-
 def _raw(record: dict[str, Any]) -> Raw | UnsetType:
-    return Raw(encode(record)) if record else UNSET
+    if not record:
+        return UNSET
+    try:
+        return Raw(encode(record))
+    except Exception as error:
+        raise StepFailed(
+            f"what the strategy left in `team.record` is not a JSON value: {error}",
+            code="RECORD_INVALID", failure_class="bug",
+        ) from None  # fmt: skip

@@ -18,7 +18,7 @@ from agentical import events as ev
 from agentical.asking import Asking
 from agentical.budget import Budget
 from agentical.coordinator import Coordinator
-from agentical.errors import AgenticalError, BudgetExceeded, CodeChanged, CrashLoop
+from agentical.errors import AgenticalError, BudgetExceeded, CodeChanged, CrashLoop, StrategyDiverged
 from agentical.events import Failure
 from agentical.members import Asked, Seats
 from agentical.ports import Clock, Executor, Strategy, TaskContext
@@ -28,7 +28,7 @@ from agentical.state_manager import Execution, StateManager
 from agentical.visits import Visit
 
 BREATH = 0.005
-"""Seconds after which a worker lets others have the event loop."""
+"""Seconds after which the workers of an event loop, all together, let others have it."""
 CRASHES = 3
 """Resumptions of a visit without a new answer, after which it is not resumed again."""
 
@@ -74,7 +74,6 @@ class Engine:
         )  # fmt: skip
         self._strategies = strategies
         self._busy = 0
-        self._began = 0.0
         self._done = self._ended = False
 
     async def run(self) -> None:
@@ -93,9 +92,13 @@ class Engine:
                 await self._end()
         except BudgetExceeded as error:
             await self._stop(error)
+        except (StrategyDiverged, CodeChanged, CrashLoop) as error:
+            with anyio.CancelScope(shield=True):
+                await self._paused(str(error))
+            raise
         except anyio.get_cancelled_exc_class():
             with anyio.CancelScope(shield=True):
-                await self._interrupted()
+                await self._paused("interrupted")
             raise
 
     async def _run_all(self) -> None:
@@ -106,7 +109,7 @@ class Engine:
                     self._execution.decisions, self._recorder, self._asking, self._strategies, self._manager.tallies,
                     group.start_soon,
                 )  # fmt: skip
-                self._began = time.monotonic()
+                self._breath = _breath()
                 for visit in [] if self._progress.ending else list(self._progress.open.values()):
                     self._start(visit)
                 self._fill()
@@ -138,6 +141,7 @@ class Engine:
         return None
 
     async def _work(self, visit: Visit | None) -> None:
+        since = time.monotonic()
         while visit is not None:
             await self._coordinator.run(visit)
             if self._progress.ending is not None:
@@ -145,9 +149,7 @@ class Engine:
             visit = self._next()
             if self._progress.due:
                 self._fill()
-            if time.monotonic() - self._began > BREATH:
-                await anyio.lowlevel.checkpoint()
-                self._began = time.monotonic()
+            since = await self._breath.take(since)
         self._busy -= 1
         if self._progress.ending is not None or not self._busy:
             self._done = True
@@ -156,7 +158,6 @@ class Engine:
     async def _end(self) -> None:
         """Record how it ended, once nothing is left to do."""
         self._cancel_open("the execution was ended by a step")
-        self._progress.due.clear()
         ended = self._execution.decisions.ended()
         assert ended is not None
         await self._record_end(ended)
@@ -169,13 +170,47 @@ class Engine:
         self._ended = True
         await self._recorder.record(ended)
 
-    async def _interrupted(self) -> None:
+    async def _paused(self, reason: str) -> None:
+        """Why at all: what is left as running counts as a crash when it is taken up."""
         if self._recorder.broken is None and not self._ended:
-            await self._recorder.record(ev.ExecutionPaused("interrupted"))
+            await self._recorder.record(ev.ExecutionPaused(reason))
 
     def _cancel_open(self, reason: str) -> None:
         for visit in list(self._progress.open.values()):
+            for cut_off in visit.cut_off():
+                self._recorder.note(cut_off)
             self._recorder.note(ev.StepCancelled(visit.started.visit, visit.started.step, reason))
+
+
+class _Breath:
+    """Lets others have an event loop. Why one for all of its workers: to the loop they are one load, so they share it."""
+
+    def __init__(self) -> None:
+        self._waiting = 0
+
+    async def take(self, since: float) -> float:
+        """Let others have the loop if it is time. `since` is when the worker got it; returns when it has it (again)."""
+        if time.monotonic() - since <= BREATH / (1 + self._waiting):
+            return since
+        self._waiting += 1
+        try:
+            await anyio.lowlevel.checkpoint()
+        finally:
+            self._waiting -= 1
+        return time.monotonic()
+
+
+_BREATHS = anyio.lowlevel.RunVar[_Breath]("agentical_breaths")
+
+
+def _breath() -> _Breath:
+    """That of this event loop."""
+    try:
+        return _BREATHS.get()
+    except LookupError:
+        breath = _Breath()
+        _BREATHS.set(breath)
+        return breath
 
 
 async def take_up(execution: Execution, codes: Mapping[int, tuple[str, str]], accepted: Accepted) -> None:

@@ -10,7 +10,7 @@ AgenticalError                 code, message, recoverable, exit_status
 │   ├── TimedOut               no answer in time (transient)
 │   └── AnswerInvalid          the answer is not JSON, or not what `output` declares (invalid)
 ├── TaskFailed                 what a strategy sees of a task that failed for good
-├── StepFailed                 a step ended badly: NO_BRANCH, VISIT_LIMIT, TIMEOUT, …
+├── StepFailed                 a step ended badly: NO_BRANCH, VISIT_LIMIT, STEP_TIMEOUT, …
 ├── ExecutionFailed            what `run` raises when asked to raise
 ├── StrategyDiverged           a strategy asked otherwise than its journal says
 ├── StrategyMisused            a strategy broke a rule of Team: same key twice, unknown member
@@ -163,7 +163,7 @@ class TaskFailed(AgenticalError):
 
 
 class StepFailed(AgenticalError):
-    """A step ended badly. `failure_code` says how: NO_BRANCH, VISIT_LIMIT, TIMEOUT, INCOMPLETE …"""
+    """A step ended badly. `failure_code` says how: NO_BRANCH, VISIT_LIMIT, STEP_TIMEOUT, INCOMPLETE …"""
 
     code = "STEP_FAILED"
 

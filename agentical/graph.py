@@ -72,7 +72,8 @@ class Step(msgspec.Struct, frozen=True, omit_defaults=True):
 
     `starts`: "needs" (by itself once `waits` are over) or "edge" (only when a step leaves towards it).
     `join`: how many of `waits` must have ended, None for all. `alone`: `condition` alone decides, whatever failed.
-    `body`: agent | team | set | end. An agent asked once has no strategy.
+    `body`: agent | team | set | end. An agent asked once has no strategy. `retry`: None leaves it to the agents, empty
+    retries nothing.
     """
 
     id: str
@@ -96,7 +97,7 @@ class Step(msgspec.Struct, frozen=True, omit_defaults=True):
     routes: tuple[Route, ...] = ()
     timeout: float | None = None
     output: dict[str, Any] | None = None
-    retry: dict[str, Retry] = {}
+    retry: dict[str, Retry] | None = None
     max_visits: int = 1000
     end: str | None = None
     previous: int | None = None

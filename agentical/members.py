@@ -39,11 +39,18 @@ class Asked:
         return getattr(self.run, "runs_in", "here")
 
     @property
+    def repeatable(self) -> bool:
+        """Whether it may simply be asked again when nobody knows whether it did its work."""
+        return self.spec.on_uncertain == "ask-again" or self.spec.idempotent
+
+    @property
     def code(self) -> str:
-        """The hash of its source, once it has answered."""
+        """The hash of its source; empty where it has none that can be read: an answer is worth more than this."""
         if self._code is None:
-            code = getattr(self.run, "code", None)
-            self._code = code() if callable(code) else ""
+            try:
+                self._code = getattr(self.run, "code", str)()
+            except Exception:  # it is the author's, or reads files that may be gone
+                self._code = ""
         return self._code
 
     @property
@@ -67,19 +74,35 @@ class Seats:
         self._waiting: deque[tuple[frozenset[str], anyio.Event, list[Load]]] = deque()
         self._found: dict[tuple[str, ...], list[Load]] = {}
         self._teams: dict[tuple[str, ...], list[Member]] = {}
-        self.limit, self.waiting_elsewhere = limit, 0
+        self.limit = limit
+        self._parked: dict[str, int] = {}
         self.on_room: Callable[[], None] = lambda: None
-        """Called when a task begins to wait for something else than a slot, so that others may start."""
+        """Called when a visit begins to wait for something else than a slot, so that others may start."""
+
+    @property
+    def waiting_elsewhere(self) -> int:
+        """How many visits have a task that waits for something else than a slot."""
+        return len(self._parked)
 
     @contextmanager
-    def parked(self) -> Iterator[None]:
+    def parked(self, visit: str) -> Iterator[None]:
         """Around a wait that holds no slot."""
-        self.waiting_elsewhere += 1
-        self.on_room()
+        self._park(visit)
         try:
             yield
         finally:
-            self.waiting_elsewhere -= 1
+            self._unpark(visit)
+
+    def _park(self, visit: str) -> None:
+        self._parked[visit] = self._parked.get(visit, 0) + 1
+        if self._parked[visit] == 1:
+            self.on_room()
+
+    def _unpark(self, visit: str) -> None:
+        if self._parked[visit] == 1:
+            del self._parked[visit]
+        else:
+            self._parked[visit] -= 1
 
     def members(self, names: tuple[str, ...]) -> list[Member]:
         """The members of a team: each agent with all its replicas."""
@@ -107,6 +130,10 @@ class Seats:
     def asked(self, load: Load) -> Asked:
         return self._loads[load.name][0]
 
+    def agent_of(self, member: str) -> Asked:
+        """The agent of a member by name. Raises StrategyMisused for a name nobody has."""
+        return self.asked(self.loads((member,))[0])
+
     async def sit(self, loads: Sequence[Load]) -> Load:
         """Wait for room at one of these and take it."""
         load = loads[0] if len(loads) == 1 and loads[0].free else pick(loads)
@@ -123,23 +150,22 @@ class Seats:
         load.begin()
         return load
 
-    def leave(self, load: Load, took: float, *, failed: bool) -> None:
-        """Give the room back; whoever waits longest for it gets it."""
+    def leave(self, load: Load, took: float, *, failed: bool | None) -> None:
+        """Give the room back; whoever waits longest for it gets it. `failed` is None for an ask that was cut off."""
         load.end(took, failed=failed)
         if self._waiting:
             self._pass_on(load)
 
-    async def take_slot(self, asked: Asked) -> None:
+    async def take_slot(self, asked: Asked, visit: str) -> None:
         """One of the `limit` slots; an agent that waits for somebody else takes none."""
         if asked.parks:
-            self.waiting_elsewhere += 1
-            self.on_room()
+            self._park(visit)
         else:
             await self._acquire()
 
-    def free_slot(self, asked: Asked) -> None:
+    def free_slot(self, asked: Asked, visit: str) -> None:
         if asked.parks:
-            self.waiting_elsewhere -= 1
+            self._unpark(visit)
         else:
             self._release()
 

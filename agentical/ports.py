@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Final, Protocol, runtime_checkable
 
 from agentical.context import TaskContext as TaskContext
+from agentical.edge import Edge as Edge
 from agentical.errors import TaskFailed
 from agentical.events import Event, ExecutionRow, Failure, Tally, Usage
 from agentical.records import Append as Append
@@ -29,18 +30,6 @@ class Member:
     agent: str
     capabilities: tuple[str, ...] = ()
     weight: float = 1.0
-
-
-@dataclass(frozen=True, slots=True)
-class Edge:
-    """An answer or a strategy's result that also names the outcome, which chooses the edge to follow.
-
-    With `required`, a step whose `next` does not name the outcome fails.
-    """
-
-    outcome: str
-    value: Any = None
-    required: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +173,10 @@ class Agent(Protocol):
 
 
 class Executor(Protocol):
-    """Where a call of an agent happens: here, in a thread, in another process."""
+    """Where a call of an agent happens: here, in a thread, in another process.
+
+    It first gets its place (a thread, a worker), then starts the clock with `agentical.executors.timing.clock(context)`.
+    """
 
     async def run(self, agent: Agent, payload: Any, context: TaskContext) -> Any: ...
     async def aclose(self) -> None: ...

@@ -9,7 +9,7 @@ import msgspec
 
 from agentical import events as ev
 from agentical.asking import Task
-from agentical.coordinator import Coordinator
+from agentical.coordinator import STEP_TIMEOUT, Coordinator
 from agentical.decisions import Decisions
 from agentical.engine import first_error
 from agentical.errors import StrategyDiverged
@@ -62,8 +62,14 @@ async def _compare(decisions: Decisions, coordinator: Coordinator, recorder: _Li
 
 
 def _outside(event: Ended) -> bool:
-    """It ended by the clock, which is not run again."""
-    return isinstance(event, ev.StepFailed) and event.failure.code in ("TIMEOUT", "SOURCE_FAILED")
+    """It ended by its own clock or by its source, neither of which is run again.
+
+    A child's step that ended so fails its parent under the same code, but as an `error`.
+    """
+    if not isinstance(event, ev.StepFailed):
+        return False
+    by_its_clock = event.failure.code == STEP_TIMEOUT and event.outcome == "timeout"
+    return by_its_clock or event.failure.code == "SOURCE_FAILED"
 
 
 def _same(where: str, what: str, recorded: ev.Event, now: ev.Event | None) -> None:

@@ -15,7 +15,7 @@ from cachetools import LRUCache
 
 from agentical import events as ev
 from agentical.decisions import Decisions, Rules
-from agentical.errors import CallInvalid, ExecutionOwned, ExecutionUnknown, JournalDamaged, StoreError
+from agentical.errors import CallInvalid, ExecutionOwned, ExecutionUnknown, JournalDamaged
 from agentical.events import GENESIS, Entry, ExecutionRow, Tally
 from agentical.graph import decode_graph
 from agentical.ports import Claim, Clock, Monitor, Store
@@ -38,11 +38,6 @@ class Execution:
     def __post_init__(self) -> None:
         self.decisions = Decisions(self.id, self.progress, self.rules)
 
-    @property
-    def graph_hash(self) -> str:
-        assert self.progress.started is not None
-        return self.progress.started.graph
-
 
 class StateManager:
     """Journals and blobs of one store. Use it as an async context manager; `cache_size` graphs are kept at hand."""
@@ -63,6 +58,7 @@ class StateManager:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._journal.close()
         try:
             await self._group.__aexit__(None, None, None)
         finally:
@@ -77,12 +73,22 @@ class StateManager:
         row = ExecutionRow(execution, started.playbook, "pending", now, now, parent=parent)
         claim = await self._claim(execution, create=row)
         if claim.row.head_seq:
-            return await self._recovered(claim)
-        async with self._let_go_on_error(claim):
-            opened = await self._opened(claim, blobs[started.graph])
-            opened.recorder.keep(dict(blobs))
-            await opened.recorder.record(started)
+            opened = await self._recovered(claim)
+        else:
+            async with self._let_go_on_error(claim):
+                opened = self._opened(claim, self._rules_for(started.graph, blobs[started.graph]))
+                opened.recorder.keep(dict(blobs))
+                await self._begin(opened, started)
+        self._live.add(opened.recorder)
         return opened
+
+    async def _begin(self, opened: Execution, started: ev.ExecutionStarted) -> None:
+        try:
+            await opened.recorder.record(started)
+        except anyio.get_cancelled_exc_class():
+            with anyio.CancelScope(shield=True):  # the commit went on, so it has begun
+                await opened.recorder.record(ev.ExecutionPaused("interrupted"))
+            raise
 
     async def recover(self, execution: str, *, accept_loss: int | None = None) -> Execution:
         """Take an execution over and fold its journal. Raises ExecutionOwned, ExecutionUnknown, JournalDamaged.
@@ -90,20 +96,24 @@ class StateManager:
         With `accept_loss`, a journal that is damaged at just that entry goes on from the entry before it.
         """
         try:
-            return await self._recovered(await self._claim(execution))
+            opened = await self._recovered(await self._claim(execution))
         except JournalDamaged as damaged:
             if accept_loss is None or damaged.head is None:
                 raise
             if accept_loss != damaged.seq:
                 raise CallInvalid(f"{damaged}. It is not damaged at entry {accept_loss}.") from None
-            return await self._recovered_before(damaged, damaged.head)
+            opened = await self._recovered_before(damaged, damaged.head)
+        self._live.add(opened.recorder)
+        return opened
 
     async def _recovered_before(self, damaged: JournalDamaged, head: bytes) -> Execution:
         claim = await self._claim(damaged.execution)
-        lost = await self.store.set_aside(claim.row.id, claim.row.epoch, damaged.seq - 1, head)
+        async with self._let_go_on_error(claim):
+            lost = await self.store.set_aside(claim.row.id, claim.row.epoch, damaged.seq - 1, head)
         await self._let_go(claim)
         opened = await self._recovered(await self._claim(damaged.execution))
-        await opened.recorder.record(ev.LossAccepted(damaged.seq, lost))
+        async with self._let_go_on_error(opened.claim):
+            await opened.recorder.record(ev.LossAccepted(damaged.seq, lost))
         return opened
 
     async def release(self, opened: Execution) -> None:
@@ -116,13 +126,12 @@ class StateManager:
             await self._let_go(opened.claim)
 
     async def flush_idle(self) -> None:
-        """Commit what has ridden along since the last call, in executions that wait for something slow."""
-        for recorder in list(self._live):
-            if recorder.idle():
-                try:
-                    await recorder.flush()
-                except StoreError:
-                    continue  # the recorder is broken now, and its owner is told at its next word
+        """Commit what has ridden along since the last call, in executions that wait for something slow.
+
+        Whoever's commit fails is broken then, and told at its next word.
+        """
+        if idle := [recorder for recorder in self._live if recorder.idle()]:
+            await self._journal.commit(*idle)
 
     async def look(self, execution: str) -> Progress:
         """Where an execution stands, by what is committed; nothing is claimed."""
@@ -133,9 +142,13 @@ class StateManager:
 
     async def rules(self, execution: str) -> Rules:
         """The graph of an execution with its expressions. Raises ExecutionUnknown, CallInvalid, JournalDamaged."""
+        return await self._rules_of(execution, await self.started(execution))
+
+    async def started(self, execution: str) -> ev.ExecutionStarted:
+        """What an execution began with, by its first entry. Raises ExecutionUnknown, CallInvalid, JournalDamaged."""
         row = await self.row(execution)
         async for entry, _ in read(self.store, execution):
-            return await self._rules_of(execution, entry)
+            return _begun(execution, entry)
         check_head(execution, row, 0, GENESIS)
         raise CallInvalid(f"{execution} was begun and nothing was recorded. Run its playbook again with --id {row.id}.")
 
@@ -202,7 +215,7 @@ class StateManager:
         async with self._let_go_on_error(claim):
             async for entry, digest in read(self.store, claim.row.id):
                 if opened is None:
-                    opened = await self._opened(claim, await self._graph(claim.row.id, entry))
+                    opened = self._opened(claim, await self._rules_of(claim.row.id, _begun(claim.row.id, entry)))
                 seq, head = entry.seq, digest
                 opened.progress.advance(entry.seq, entry.at, entry.event)
             check_head(claim.row.id, claim.row, seq, head)
@@ -212,28 +225,29 @@ class StateManager:
                 )
         return opened
 
-    async def _opened(self, claim: Claim, graph: bytes) -> Execution:
-        rules = self._rules_for(graph)
+    def _opened(self, claim: Claim, rules: Rules) -> Execution:
         progress = Progress(rules.graph)
         head = (claim.row.head_seq, claim.row.head_hash)
         recorder = JournalRecorder(claim.row.id, claim.row.epoch, head, self._journal, progress, self._clock)
-        self._live.add(recorder)
         return Execution(claim.row.id, progress, rules, recorder, claim)
 
-    async def _rules_of(self, execution: str, first: Entry) -> Rules:
-        return self._rules_for(await self._graph(execution, first))
-
-    async def _graph(self, execution: str, first: Entry) -> bytes:
-        if not isinstance(first.event, ev.ExecutionStarted):
-            raise JournalDamaged(execution, 1, "it does not begin with ExecutionStarted")
-        graph = await self.store.blob(first.event.graph)
+    async def _rules_of(self, execution: str, started: ev.ExecutionStarted) -> Rules:
+        rules = self._rules.get(started.graph)
+        if rules is not None:
+            return rules
+        graph = await self.store.blob(started.graph)
         if graph is None:
-            raise JournalDamaged(execution, 1, f"its playbook (blob {first.event.graph[:12]}) is missing")
-        return graph
+            raise JournalDamaged(execution, 1, f"its playbook (blob {started.graph[:12]}) is missing")
+        return self._rules_for(started.graph, graph)
 
-    def _rules_for(self, graph: bytes) -> Rules:
-        key = ev.chain(b"", graph).hex()
-        rules = self._rules.get(key)
+    def _rules_for(self, sha256: str, graph: bytes) -> Rules:
+        rules = self._rules.get(sha256)
         if rules is None:
-            rules = self._rules[key] = Rules(decode_graph(graph))
+            rules = self._rules[sha256] = Rules(decode_graph(graph))
         return rules
+
+
+def _begun(execution: str, first: Entry) -> ev.ExecutionStarted:
+    if not isinstance(first.event, ev.ExecutionStarted):
+        raise JournalDamaged(execution, 1, "it does not begin with ExecutionStarted")
+    return first.event

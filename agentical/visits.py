@@ -38,8 +38,16 @@ class Visit:
     asked: dict[str, ev.TaskAsked] = field(default_factory=dict)
     retried: dict[str, list[ev.TaskRetried]] = field(default_factory=dict)
     resumed: int = 0
+    ran: float = 0.0
+    """For how long its execution had run when it began."""
+    under_way: dict[str, Callable[[], ev.TaskCancelled]] = field(default_factory=dict)
+    """By key, the tasks that were asked and have not ended: what to record should they be cut off; set by who asks."""
     tell: Callable[[str | None], None] | None = None
     """Called with the key of a task that ended (None: an item came); set by whoever runs the visit."""
+
+    def cut_off(self) -> Iterator[ev.TaskCancelled]:
+        """What to record of the tasks that end with it."""
+        return (end() for key, end in list(self.under_way.items()) if key not in self.outcomes)
 
     def told(self, key: str | None = None) -> None:
         if self.tell is not None:

@@ -13,6 +13,7 @@ from virtual import run
 
 import agentical
 from agentical import events as ev
+from agentical.agents.function import FunctionAgent
 from agentical.graph import Retry
 from agentical.ports import TaskContext
 from agentical.prepared import Prepared, of_team
@@ -146,12 +147,13 @@ def test_a_fallback_has_retries_of_its_own() -> None:
         done = await run_prepared(prepared, store)
         assert done.outputs == {"result": "ok"}
         assert attempts == [("main_one", 1), ("main_one", 2), ("main_one", 3), ("spare", 4), ("spare", 5)]
-        last = max(n for n, e in enumerate(await entries_of(store, ID)) if isinstance(e.event, ev.TaskRetried))
-        again = MemoryStore()
-        await cut(store, ID, last + 1, again)
-        attempts[:] = [("main_one", 0)] * 4
-        await run_prepared(prepared, again)
-        assert attempts[4:] == [("main_one", 3), ("spare", 5)]
+        retried = [n for n, e in enumerate(await entries_of(store, ID)) if isinstance(e.event, ev.TaskRetried)]
+        for nth, expected in ((2, [("spare", 4), ("spare", 5)]), (3, [("spare", 5)])):
+            again = MemoryStore()
+            await cut(store, ID, retried[nth] + 1, again)
+            attempts[:] = [("main_one", 0)] * (nth + 1)
+            await run_prepared(prepared, again)
+            assert attempts[nth + 1 :] == expected
 
     run(main())
 
@@ -198,6 +200,31 @@ def test_an_answer_that_json_cannot_hold_is_a_failure_that_says_so(answer: Any) 
     assert "JSON" in error["message"]
 
 
+def test_an_answer_that_is_too_large_is_a_failure_that_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("agentical.asking.LARGEST_ANSWER", 1 << 20)
+
+    async def chatty(payload: Any) -> str:
+        return "x" * payload
+
+    assert once(team(chatty, payload=(1 << 20) - 2)).status == "completed"
+    error = once(team(chatty, payload=3 << 20)).error
+    assert (error["class"], error["code"]) == ("invalid", "OUTPUT_INVALID")
+    assert "3 MiB of JSON; at most 1 can be kept" in error["message"]
+
+
+def test_an_answer_counts_though_the_code_that_gave_it_can_no_longer_be_read() -> None:
+    class Gone(FunctionAgent):
+        def code(self) -> str:
+            raise FileNotFoundError("gone")
+
+    async def work(payload: Any) -> int:
+        return 7
+
+    prepared = team(work)
+    prepared.fakes = {"work": Gone(function=work)}
+    assert once(prepared).outputs == {"result": 7}
+
+
 def test_no_answer_in_time_is_a_timeout() -> None:
     @agentical.agent(timeout=1.5)
     async def slow(payload: Any) -> None:
@@ -219,7 +246,10 @@ def test_secrets_reach_neither_answers_nor_errors_nor_the_journal(monkeypatch: p
         raise agentical.Upstream(f"{value} was refused")
 
     async def main() -> None:
-        prepared = team(leaky, loud, strategy="parallel", options={"key": "${{ secrets.key }}"})
+        async def elsewhere(payload: Any) -> agentical.Edge:
+            return agentical.Edge(f"to {value}", 1)
+
+        prepared = team(leaky, loud, elsewhere, strategy="parallel", options={"key": "${{ secrets.key }}"})
         prepared.graph = replace(prepared.graph, secrets={"key": "env:THE_SECRET"})
         store = MemoryStore()
         done = await run_prepared(prepared, store)
@@ -227,6 +257,7 @@ def test_secrets_reach_neither_answers_nor_errors_nor_the_journal(monkeypatch: p
         journal = b"\n".join(await lines_of(store, ID))
         assert b"I know ***" in journal
         assert b"*** was refused" in journal
+        assert b"to ***" in journal
         for secret in (value.encode(), b"rd-\xc3\xa9", b'p\\"ss'):
             assert secret not in journal
 

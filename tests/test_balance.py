@@ -72,3 +72,10 @@ def test_a_member_that_recovers_is_asked_again():
         load.begin()
         load.end(0.01, failed=False)
     assert load.failure < 0.01
+
+
+def test_an_ask_that_was_cut_off_says_nothing_of_the_member():
+    load = Load("one", failure=0.5, latency=2.0)
+    load.begin()
+    load.end(0.0, failed=None)
+    assert load == Load("one", failure=0.5, latency=2.0)

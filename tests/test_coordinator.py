@@ -10,13 +10,13 @@ from cases import ID, Case, graph_of, run_case, run_prepared
 from crews import Crew
 from journals import SlowStore, cut, entries_of
 from msgspec.structs import replace
-from virtual import run
+from virtual import VirtualClock, run
 
 import agentical
 from agentical import events as ev
 from agentical.events import Tally
 from agentical.graph import Route, Step
-from agentical.ports import Ask, Edge, Team
+from agentical.ports import Ask, Edge, TaskContext, Team
 from agentical.prepared import of_team
 from agentical.stores.memory import MemoryStore
 
@@ -34,7 +34,7 @@ def test_a_step_ends_at_its_timeout_and_keeps_what_was_answered_in_the_journal()
     async def main() -> None:
         store = SlowStore()
         done = await run_prepared(slow_team(timeout=10.0), store)
-        assert (done.error["code"], done.error["class"]) == ("TIMEOUT", "exhausted")
+        assert (done.error["code"], done.error["class"]) == ("STEP_TIMEOUT", "exhausted")
         assert done.receipt.ended - done.receipt.started == pytest.approx(10.0, abs=0.1)
         ended = [
             e.event for e in await entries_of(store, ID) if isinstance(e.event, ev.TaskAnswered | ev.TaskCancelled)
@@ -55,7 +55,7 @@ def test_the_timeout_of_a_step_goes_on_where_it_was_after_a_crash() -> None:
         await cut(source, ID, first + 1, store)
         began = asyncio.get_running_loop().time()
         done = await run_prepared(slow_team(timeout=10.0), store)
-        assert done.error["code"] == "TIMEOUT"
+        assert done.error["code"] == "STEP_TIMEOUT"
         assert asyncio.get_running_loop().time() - began == pytest.approx(9.0, abs=0.2)
 
     run(main())
@@ -69,7 +69,44 @@ def test_a_timeout_is_an_outcome_with_an_edge_of_its_own(of: str) -> None:
     slow = Step("slow", 0, 0, "agent", members=("slow",), routes=(Route("late", on="timeout"),),
                 timeout=3.0 if of == "step" else None)  # fmt: skip
     late = Step("late", 1, 1, "agent", starts="edge", members=("late",))
-    assert run(run_prepared(graph_of(slow, late, agents=agents), SlowStore())).outputs == {"late": "TIMEOUT"}
+    code = "STEP_TIMEOUT" if of == "step" else "TIMEOUT"
+    assert run(run_prepared(graph_of(slow, late, agents=agents), SlowStore())).outputs == {"late": code}
+
+
+@pytest.mark.parametrize("strategy", [None, "sequential", "parallel"])
+def test_what_a_step_used_until_its_timeout_is_charged(strategy: str | None) -> None:
+    @agentical.agent(name="spender")
+    async def spender(payload: Any, context: TaskContext) -> None:
+        context.charge(tokens_in=1000, cost=5.0)
+        await asyncio.sleep(100)
+
+    async def main() -> None:
+        body = "agent" if strategy is None else "team"
+        step = Step("work", 0, 0, body, members=("spender",), strategy=strategy, timeout=1.0)
+        store = SlowStore()
+        done = await run_prepared(graph_of(step, agents=[spender]), store)
+        assert (done.receipt.usage.tokens_in, done.receipt.usage.cost) == (1000, 5.0)
+        cancelled = [e.event for e in await entries_of(store, ID) if isinstance(e.event, ev.TaskCancelled)]
+        assert [(one.member, one.usage.cost) for one in cancelled] == [("spender", 5.0)]
+
+    run(main())
+
+
+def test_the_timeout_of_a_step_does_not_begin_anew_when_it_is_taken_up_again() -> None:
+    async def main() -> None:
+        store, prepared = SlowStore(), slow_team(timeout=10.0)
+        began = asyncio.get_running_loop().time()
+        async with agentical.Agentical(store=store, clock=VirtualClock()) as app:
+            for _ in range(3):
+                task = asyncio.create_task(app._run(ID, prepared, None))
+                await asyncio.sleep(3.0)
+                task.cancel()
+                await asyncio.gather(task, return_exceptions=True)
+            done = await app._run(ID, prepared, None)
+        assert done.error["code"] == "STEP_TIMEOUT"
+        assert asyncio.get_running_loop().time() - began == pytest.approx(10.0, abs=0.5)
+
+    run(main())
 
 
 def test_an_output_that_is_not_what_the_step_declares_fails_it() -> None:
@@ -123,6 +160,38 @@ def test_what_a_strategy_leaves_in_the_record_is_kept_also_when_it_fails() -> No
     done = ended(failing)
     assert done.error["code"] == "ENOUGH"
     assert done.progress.views[0]["record"] == {"done": [1]}
+
+
+@pytest.mark.parametrize("left", [object(), float("nan"), "\udcff"], ids=["object", "nan", "half a character"])
+def test_a_record_that_json_cannot_hold_fails_the_step_and_says_so(left: Any) -> None:
+    async def careless(team: Team, payload: Any) -> Any:
+        team.record["left"] = left
+        return await team.ask("a", 1, key="k")
+
+    error = ended(careless).error
+    assert (error["class"], error["code"]) == ("bug", "RECORD_INVALID")
+    assert "team.record" in error["message"]
+
+
+def test_a_key_that_cannot_be_written_is_the_strategy_s_own_error() -> None:
+    async def odd(team: Team, payload: Any) -> Any:
+        with pytest.raises(ValueError, match="surrogates"):
+            await team.ask("a", 1, key="bad\udcff")
+        return "went on"
+
+    done = run(run_case(Case("one", odd, members, 1), Crew(), MemoryStore(), replay=False))
+    assert done.outputs == {"result": "went on"}
+
+
+def test_a_record_that_json_cannot_hold_does_not_hide_why_the_step_failed() -> None:
+    async def careless(team: Team, payload: Any) -> Any:
+        team.record["left"] = object()
+        raise agentical.StepFailed("enough", code="ENOUGH")
+
+    error = ended(careless).error
+    assert error["code"] == "ENOUGH"
+    assert "enough; " in error["message"]
+    assert "team.record" in error["message"]
 
 
 def test_an_outcome_that_must_be_taken_and_is_not_fails_the_step() -> None:

@@ -4,43 +4,20 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Any
 
 import anyio
 import pytest
 from journals import FailingStore, SlowStore, entries_of, lines_of
-from msgspec import Raw
-from virtual import VirtualClock, run
+from recorders import STARTED, opened, paused, recorder
+from virtual import run
 
 from agentical import events as ev
-from agentical.decisions import Rules
 from agentical.errors import JournalDamaged, OwnershipLost, StoreError
-from agentical.events import GENESIS, ExecutionRow, Tally
-from agentical.graph import Graph
+from agentical.events import GENESIS, Tally
 from agentical.ports import Written
-from agentical.progress import Progress
-from agentical.state.journal import Journal, JournalRecorder, check_head, read
+from agentical.state.journal import check_head, read
 from agentical.stores.memory import MemoryStore
-
-STARTED = ev.ExecutionStarted("hello", "", "", Raw(b"{}"))
-
-
-async def recorder(journal: Journal, store: MemoryStore, id: str = "one") -> JournalRecorder:
-    claim = await store.claim(id, "me", lambda _: False, create=ExecutionRow(id, "hello", "pending", 1.0, 1.0))
-    progress = Progress(Rules(Graph("hello", ())).graph)
-    return JournalRecorder(id, claim.row.epoch, (0, GENESIS), journal, progress, VirtualClock())
-
-
-@asynccontextmanager
-async def opened(store: MemoryStore, *monitors: Any) -> AsyncIterator[tuple[Journal, JournalRecorder]]:
-    async with anyio.create_task_group() as tasks:
-        journal = Journal(store, tasks, monitors)
-        yield journal, await recorder(journal, store)
-
-
-def paused(n: int) -> ev.ExecutionPaused:
-    return ev.ExecutionPaused(str(n))
 
 
 def test_a_thousand_at_once_need_few_commits_and_keep_their_order() -> None:
@@ -168,25 +145,6 @@ def test_a_task_cancelled_while_it_waits_loses_nothing_of_the_others() -> None:
                 False,
             ]
             assert len(await lines_of(store, "one")) == 5
-
-    run(main())
-
-
-def test_whoever_writes_and_is_cancelled_leaves_a_recorder_that_says_so_and_the_rest_goes_on() -> None:
-    async def main() -> None:
-        store = SlowStore()
-        async with opened(store) as (journal, one):
-            two = await recorder(journal, store, "two")
-            writer = asyncio.create_task(one.record(STARTED))
-            await asyncio.sleep(0)
-            other = asyncio.create_task(two.record(STARTED))
-            await asyncio.sleep(0)
-            writer.cancel()
-            with pytest.raises(asyncio.CancelledError):
-                await writer
-            assert await other == 1
-            with pytest.raises(StoreError, match="interrupted"):
-                one.note(paused(1))
 
     run(main())
 

@@ -90,21 +90,21 @@ def test_a_slot_given_to_somebody_who_gave_up_goes_to_the_next(given: bool) -> N
     async def main() -> None:
         table = seats(AgentSpec("a", "python"), limit=1)
         asked = table.agents["a"]
-        await table.take_slot(asked)
-        quitter, next_one = [asyncio.create_task(table.take_slot(asked)) for _ in range(2)]
+        await table.take_slot(asked, "s#1")
+        quitter, next_one = [asyncio.create_task(table.take_slot(asked, "s#1")) for _ in range(2)]
         await asyncio.sleep(0)
         if given:
-            table.free_slot(asked)
+            table.free_slot(asked, "s#1")
             quitter.cancel()
         else:
             quitter.cancel()
             await asyncio.sleep(0)
-            table.free_slot(asked)
+            table.free_slot(asked, "s#1")
         async with asyncio.timeout(10):
             await next_one
-        table.free_slot(asked)
+        table.free_slot(asked, "s#1")
         async with asyncio.timeout(10):
-            await table.take_slot(asked)
+            await table.take_slot(asked, "s#1")
 
     run(main())
 
@@ -116,14 +116,35 @@ def test_an_agent_that_waits_for_others_takes_no_slot_and_makes_room() -> None:
         table, told = Seats({"p": parked}, 1), list[int]()
         table.on_room = lambda: told.append(table.waiting_elsewhere)
         async with asyncio.timeout(10):
-            for _ in range(3):
-                await table.take_slot(parked)
+            for n in (1, 2, 3):
+                await table.take_slot(parked, f"s#{n}")
         assert told == [1, 2, 3]
-        for _ in range(3):
-            table.free_slot(parked)
+        for n in (1, 2, 3):
+            table.free_slot(parked, f"s#{n}")
         assert table.waiting_elsewhere == 0
 
     run(main())
+
+
+def test_a_visit_makes_room_once_however_many_of_its_tasks_wait() -> None:
+    table, told = seats(AgentSpec("a", "python")), list[int]()
+    table.on_room = lambda: told.append(table.waiting_elsewhere)
+    with table.parked("s#1"), table.parked("s#2"):
+        with table.parked("s#1"):
+            assert table.waiting_elsewhere == 2
+        assert table.waiting_elsewhere == 2
+    assert (table.waiting_elsewhere, told) == (0, [1, 2])
+
+
+def test_code_that_cannot_be_read_is_none() -> None:
+    class Gone:
+        async def __call__(self, payload: Any, context: Any) -> None:
+            """Never called."""
+
+        def code(self) -> str:
+            raise FileNotFoundError("gone")
+
+    assert Asked.of(AgentSpec("a", "python"), Gone()).code == ""
 
 
 def test_the_code_of_an_agent_is_looked_up_once() -> None:

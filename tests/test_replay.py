@@ -5,15 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from cases import CASES, ID, Case, run_case, run_prepared
+from cases import CASES, ID, Case, graph_of, run_case, run_prepared
 from crews import Crew
-from journals import entries_of, put
+from journals import SlowStore, entries_of, put
 from msgspec import Raw
 from msgspec.structs import replace
 from virtual import run
 
 from agentical import events as ev
 from agentical.errors import AgenticalError, JournalDamaged, StrategyDiverged
+from agentical.graph import Step
 from agentical.ports import Ask, Team
 from agentical.sdk import Agentical
 from agentical.stores.memory import MemoryStore
@@ -168,11 +169,31 @@ def test_an_execution_that_still_runs_is_replayed_as_far_as_it_is() -> None:
     run(main())
 
 
-def test_what_ended_by_the_clock_or_by_a_failure_is_replayed_too() -> None:
+def test_what_ended_by_a_failure_is_replayed_too() -> None:
     async def main() -> None:
         store = MemoryStore()
         done = await run_case(SEQUENTIAL, Crew(failing={("work#1", "m2")}), store)
         assert done.status == "failed"
         assert issubclass(StrategyDiverged, AgenticalError)
+
+    run(main())
+
+
+@pytest.mark.parametrize("by", ["an agent's clock", "its own clock"])
+def test_only_what_ended_by_its_own_clock_is_not_run_again(by: str) -> None:
+    async def main() -> None:
+        own = by == "its own clock"
+        options = {} if own else {"timeout": 1.0}
+        step = Step("s", 0, 0, "agent", members=("a",), timeout=1.0 if own else None)
+        source, store = SlowStore(), MemoryStore()
+        late = graph_of(step, agents=[Crew().member("a", lambda _: 1, takes=9.0, **options)])
+        assert (await run_prepared(late, source)).status == "failed"
+        change = of(ev.StepFailed, failure=ev.Failure("bug", "?", "STEP_TIMEOUT" if own else "TIMEOUT"))
+        await put(source, ID, [ev.encode_entry(change(entry)) for entry in await entries_of(source, ID)], store)
+        if own:
+            await replayed(store)
+        else:
+            with pytest.raises(StrategyDiverged):
+                await replayed(store)
 
     run(main())

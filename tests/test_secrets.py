@@ -1,6 +1,7 @@
 """Secrets: resolved, filled in, and taken out of what is recorded."""
 
 import json
+import time
 from urllib.parse import quote, quote_plus
 
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 from agentical.errors import CallInvalid
 from agentical.events import Failure
 from agentical.jsonvalues import encode, loads
-from agentical.secrets import Redaction, filled, names, resolve
+from agentical.secrets import SHORTEST, Redaction, filled, names, resolve
 
 SECRETS = [
     "hunter2",
@@ -108,3 +109,50 @@ def test_bytes_without_secrets_stay_as_they_are(value):
 def test_spaces_in_a_url_may_be_written_as_plus():
     assert quote_plus("a b") == "a+b"
     assert Redaction({"it": "a b"}).failure(Failure("bug", "?key=a+b")).message == "?key=***"
+
+
+def one_sign(sign):
+    """The ways in which one sign of a secret may be spelt."""
+    plain, ascii_only = json.dumps(sign, ensure_ascii=False)[1:-1], json.dumps(sign)[1:-1]
+    in_url = quote(sign, safe="")
+    ways = [sign, plain, ascii_only, json.dumps(ascii_only)[1:-1], in_url, in_url.lower() if "%" in in_url else sign]
+    return st.sampled_from(ways).map(lambda way: (sign, way))
+
+
+signs = st.sampled_from('abcdefu0189nt%\\"/ \n\té🔑-:') | st.characters(
+    exclude_categories=["Cs"], exclude_characters="=…."
+)
+spelt_secrets = st.lists(signs.flatmap(one_sign), min_size=5, max_size=30)
+
+
+@given(spelt_secrets, st.data(), st.sampled_from(["…", "...", "....."]))
+def test_a_secret_that_was_cut_is_taken_out_with_its_cut_escape(spelt, data, mark):
+    redaction = Redaction({"it": "".join(sign for sign, _ in spelt), "other": "another one"})
+    whole = data.draw(st.integers(SHORTEST, len(spelt) - 1), "signs that are left whole")
+    first, last = "".join(way for _, way in spelt[:whole]), "".join(way for _, way in spelt[-whole:])
+    torn_end = data.draw(st.integers(0, len(spelt[whole][1]) - 1), "signs left of the escape before the cut")
+    torn_start = data.draw(st.integers(1, len(spelt[-whole - 1][1])), "signs cut off the escape after it")
+    head = f"=={first}{spelt[whole][1][:torn_end]}{mark}"
+    tail = f"{mark}{spelt[-whole - 1][1][torn_start:]}{last}=="
+    assert redaction.failure(Failure("bug", head)).message == f"==***{mark}"
+    assert redaction.failure(Failure("bug", tail)).message == f"{mark}***=="
+
+
+def test_less_than_four_signs_beside_a_cut_and_texts_like_a_secret_elsewhere_stay():
+    redaction = Redaction({"it": "sesame-open", "short": "abcd"})
+    message = "see sesame here, open…pen, ses…"
+    assert redaction.failure(Failure("bug", message)).message == message
+
+
+def test_a_secret_within_another_does_not_hide_what_a_cut_left_of_that():
+    redaction = Redaction({"url": "postgres://me:hunter2@host/db", "password": "hunter2"})
+    assert redaction.failure(Failure("bug", "…gres://me:hunter2@host/db hunter2")).message == "…*** ***"
+    assert redaction.failure(Failure("bug", "postgres://me:hunter2@ho…")).message == "***…"
+
+
+def test_a_large_secret_and_a_text_full_of_cuts_take_no_time():
+    key = "".join(f"{n:x}/" for n in range(600))
+    message = "0/1/2/ab... " * 150
+    began = time.process_time()
+    Redaction({"key": key}).failure(Failure("bug", message))
+    assert time.process_time() - began < 1

@@ -9,12 +9,14 @@ import sqlite3
 import threading
 from collections.abc import AsyncIterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from agentical.errors import CallInvalid, JournalDamaged, StoreError
-from agentical.events import GENESIS, ExecutionRow
+from agentical.events import GENESIS, ExecutionRow, Tally
 from agentical.ports import Append
 from agentical.stores import packing, sqlite_connection
 from agentical.stores import sqlite as sqlite_module
@@ -117,8 +119,6 @@ async def test_pages_of_a_journal_overwritten_by_noise_are_named_as_damage(store
 
 
 async def test_a_failed_batch_leaves_nothing_behind_and_the_store_goes_on(store: SqliteStore) -> None:
-    with pytest.raises(StoreError, match="line break"):
-        await store.append([append(4), append(5, b"a\nb")])
     await store._writer.run(lambda connection: connection.execute("PRAGMA max_page_count = 1").fetchall())
     with pytest.raises(StoreError, match="the disk is full"):
         await store.append([append(4), append(5, random.Random(1).randbytes(500_000).replace(b"\n", b""))])
@@ -221,15 +221,50 @@ async def test_the_folder_is_where_the_file_really_lies(
     await again.aclose()
 
 
-async def test_a_blob_too_large_to_keep_is_refused_before_anything_is_written(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("wrong", "why"),
+    [
+        ({"lines": (b"a\nb",)}, "line break"),
+        ({"lines": (b"x" * 2001,)}, "2,001 bytes are more than the 2,000"),
+        ({"blobs": {"ab" * 32: b"x" * 2001}}, "2,001 bytes are more than the 2,000"),
+        ({"tallies": {"t": Tally(cost=float("nan"))}}, "no number"),
+        ({"tallies": {"t": Tally(count=2**63)}}, "too large"),
+        ({"tallies": {"\udcff": Tally()}}, "surrogates"),
+    ],
+)
+async def test_what_cannot_be_kept_is_refused_alone_and_the_rest_of_its_commit_is_written(
+    store: SqliteStore, monkeypatch: pytest.MonkeyPatch, wrong: dict[str, Any], why: str
 ) -> None:
-    store = await open_sqlite(f"sqlite:///{tmp_path}/s.db")
-    monkeypatch.setattr(packing, "MOST", 1000)
-    claim = await store.claim("one", "me", lambda owner: True, create=ExecutionRow("one", "p", "running", 1.0, 1.0))
-    blob = b"x" * 1001
-    append = Append("one", 1, 0, GENESIS, (b"x",), b"a" * 32, "failed", 1.0, {hashlib.sha256(blob).hexdigest(): blob})
-    with pytest.raises(StoreError, match="a value of one cannot be stored"):
-        await store.append([append])
-    assert await store.row("one") == claim.row
-    await store.aclose()
+    monkeypatch.setattr(packing, "MOST", 2000)
+    claim = await store.claim("two", "me", lambda owner: True, create=ExecutionRow("two", "p", "running", 1.0, 1.0))
+    other = replace(Append("two", 1, 0, GENESIS, (b"x",), head(1), "failed", 1.0), **wrong)
+    (refused,) = await store.append([other, append(4)])
+    assert refused.execution == "two"
+    assert why in refused.reason
+    assert await store.row("two") == claim.row
+    assert await read(store, after=4) == [5]
+
+
+async def test_a_claim_whose_commit_fails_leaves_no_number_behind(store: SqliteStore) -> None:
+    """Else what is written next would go to whoever got that row."""
+
+    class Full:
+        def __init__(self, connection: sqlite3.Connection) -> None:
+            self._connection = connection
+
+        def execute(self, sql: str, *args: Any) -> sqlite3.Cursor:
+            return Commitless(self._connection).execute(sql, *args)
+
+    class Commitless(sqlite3.Cursor):
+        def execute(self, sql: str, *args: Any) -> sqlite3.Cursor:
+            if sql == "COMMIT":
+                raise sqlite3.OperationalError("full")
+            return super().execute(sql, *args)
+
+    new = ExecutionRow("two", "p", "running", 1.0, 1.0)
+    with pytest.raises(StoreError, match="full"):
+        await store._writer.run(
+            lambda connection: store._writes.claim(Full(connection), "two", "me", lambda owner: True, new)
+        )
+    assert "two" not in store._writes._numbers
+    assert (await store.claim("two", "me", lambda owner: True, create=new)).created

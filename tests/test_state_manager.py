@@ -13,7 +13,7 @@ from msgspec import Raw
 from virtual import VirtualClock, run
 
 from agentical import events as ev
-from agentical.errors import CallInvalid, ExecutionOwned, ExecutionUnknown, JournalDamaged, StoreError
+from agentical.errors import CallInvalid, ExecutionOwned, ExecutionUnknown, JournalDamaged, OwnershipLost, StoreError
 from agentical.graph import Graph, encode_graph
 from agentical.jsonvalues import digest
 from agentical.state_manager import StateManager
@@ -34,7 +34,7 @@ def test_an_execution_begins_with_its_first_entry_and_its_blobs() -> None:
         store = MemoryStore()
         async with manager(store) as state:
             opened = await state.start(ID, STARTED, BLOBS)
-            assert (opened.progress.status, opened.graph_hash) == ("running", digest(GRAPH))
+            assert opened.progress.status == "running"
             assert await store.blob(digest(GRAPH)) == GRAPH
             assert [e.event for e in await entries_of(store, ID)] == [STARTED]
 
@@ -99,7 +99,57 @@ def test_a_start_that_is_cancelled_holds_nothing(moment: float) -> None:
                 await state.release(await task)
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
-            assert (await state.start(ID, STARTED, BLOBS)).progress.status == "running"
+            again = await state.start(ID, STARTED, BLOBS)
+            assert again.progress.started == STARTED
+            assert state._live == {again.recorder}
+
+    run(main())
+
+
+def test_a_start_that_is_cancelled_while_it_is_committed_has_begun_and_is_paused() -> None:
+    async def main() -> None:
+        async with manager(SlowStore(slowest=0.1)) as state:
+            task = asyncio.create_task(state.start(ID, STARTED, BLOBS))
+            await asyncio.sleep(0.001)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+            row = await state.row(ID)
+            assert (row.status, row.owner, row.head_seq) == ("paused", None, 2)
+
+    run(main())
+
+
+def test_what_cannot_be_handed_out_is_not_kept_alive() -> None:
+    async def main() -> None:
+        source, store = MemoryStore(), MemoryStore()
+        await run_case(CASE, Crew(), source)
+        await cut(source, ID, 5, store)
+        store._kept[ID].appends.pop()
+        async with manager(store) as state:
+            for _ in range(3):
+                with pytest.raises(JournalDamaged):
+                    await state.recover(ID)
+            assert (state._live, state._held) == (set(), set())
+        async with manager(FailingStore(lambda n: n == 1)) as state:
+            with pytest.raises(StoreError):
+                await state.start(ID, STARTED, BLOBS)
+            assert (state._live, state._held) == (set(), set())
+
+    run(main())
+
+
+def test_what_an_execution_began_with_is_read_from_its_first_entry_alone() -> None:
+    async def main() -> None:
+        source, store = MemoryStore(), MemoryStore()
+        await run_case(CASE, Crew(), source)
+        await cut(source, ID, 5, store)
+        del store._kept[ID].appends[2:], store._kept[ID].ends[2:]
+        store._blobs.clear()
+        async with manager(store) as state:
+            assert await state.started(ID) == (await entries_of(source, ID))[0].event
+            with pytest.raises(ExecutionUnknown):
+                await state.started("nobody")
 
     run(main())
 
@@ -196,6 +246,26 @@ def test_what_rides_along_is_committed_once_nothing_more_comes() -> None:
             assert len(await entries_of(store, ID)) == 1
             await state.flush_idle()
             assert len(await entries_of(store, ID)) == 2
+
+    run(main())
+
+
+def test_all_that_ride_along_are_committed_at_once_and_one_that_fails_is_told_later() -> None:
+    async def main() -> None:
+        store = SlowStore()
+        async with manager(store) as state:
+            opened = [await state.start(f"e{n}", STARTED, BLOBS) for n in range(50)]
+            await state.flush_idle()
+            for one in opened:
+                one.recorder.note(ev.ExecutionPaused("lunch"))
+            await store.claim("e7", "another", lambda _: False)
+            await state.flush_idle()
+            before = store.commits
+            await state.flush_idle()
+            assert store.commits == before + 1
+            assert [(await state.row(f"e{n}")).head_seq for n in range(50)] == [2] * 7 + [1] + [2] * 42
+            with pytest.raises(OwnershipLost):
+                opened[7].recorder.note(ev.ExecutionPaused("tea"))
 
     run(main())
 

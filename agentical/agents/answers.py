@@ -99,8 +99,8 @@ def _text(value: str, where: str) -> str:
         return value
     try:
         value.encode()
-    except UnicodeEncodeError:
-        raise Invalid(f"{where} is text that is not Unicode: {value[:80]!r}") from None
+    except UnicodeEncodeError as error:
+        raise Invalid(f"{where} is text that is not Unicode (at character {error.start})") from None
     return value
 
 

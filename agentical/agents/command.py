@@ -15,7 +15,7 @@ from typing import Annotated, Any, Final
 import msgspec
 
 from agentical.agents.answers import to_json
-from agentical.agents.children import GRACE, Child
+from agentical.agents.children import GRACE, TAIL, Child
 from agentical.errors import AgentError, Denied, Exhausted, Invalid, Transient, Upstream
 from agentical.ports import TaskContext
 
@@ -110,7 +110,9 @@ class CommandAgent:
 
 def _complaint(program: str, status: int, stderr: bytes) -> str:
     how = f"was ended by {signal.Signals(-status).name}" if status < 0 else f"exited with {status}"
-    said = stderr.decode(errors="replace").strip()[-LONGEST_COMPLAINT:]
+    said = stderr.decode(errors="replace").strip()
+    if len(said) > LONGEST_COMPLAINT or len(stderr) >= TAIL:
+        said = f"…{said[-LONGEST_COMPLAINT:]}"  # the mark tells whoever takes secrets out that one may be cut
     return f"{program} {how}: {said}" if said else f"{program} {how}"
 
 

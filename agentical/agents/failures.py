@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import socket
+import sys
 from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
 from typing import Any, Final
@@ -54,11 +55,11 @@ def classify(exception: BaseException) -> Failure:
 
 
 def retry_after(exception: BaseException) -> float | None:
-    """The seconds to wait that the exception, or the HTTP answer it carries, asks for."""
+    """The seconds to wait that the exception, or the HTTP answer it carries, asks for; None for what is no time."""
     exception = _innermost(exception)
     said = getattr(exception, "retry_after", None)
     if isinstance(said, int | float):
-        return max(0.0, float(said))
+        return _finite(said)
     for source in (exception, exception.__cause__):
         headers = _headers(source)
         if headers is not None and (seconds := _seconds(headers)) is not None:
@@ -82,12 +83,12 @@ def _innermost(exception: BaseException) -> BaseException:
 
 
 def _classify_ours(exception: AgenticalError) -> Failure:
-    text = _cut(str(exception) or type(exception).__name__)
+    code = exception.code
     match exception:
         case AgentError():
-            return Failure(exception.failure_class, text, exception.code)
+            kind = exception.failure_class
         case TaskFailed() | StepFailed():
-            return Failure(exception.failure_class, text, exception.failure_code)
+            kind, code = exception.failure_class, exception.failure_code
         case CallInvalid() | PlaybookInvalid():
             kind = "invalid"
         case BudgetExceeded():
@@ -98,7 +99,8 @@ def _classify_ours(exception: AgenticalError) -> Failure:
             kind = "bug"
         case _:
             kind = "upstream"
-    return Failure(kind, text, exception.code)
+    # A class of somebody's own may name its kind or code by what is no text.
+    return Failure(_cut(str(kind)), _cut(str(exception) or type(exception).__name__), _cut(str(code)))
 
 
 def _kind_of_name(exception: BaseException) -> str | None:
@@ -134,7 +136,9 @@ def _message(exception: BaseException) -> str:
 
 
 def _cut(text: str) -> str:
-    return text if len(text) <= LONGEST_MESSAGE else text[: LONGEST_MESSAGE - 1] + "…"
+    """As the journal can keep it: not too long, and without halves of surrogate pairs."""
+    text = text if len(text) <= LONGEST_MESSAGE else text[: LONGEST_MESSAGE - 1] + "…"
+    return text.encode("utf-8", "replace").decode()
 
 
 def _headers(source: Any) -> Mapping[str, str] | None:
@@ -149,11 +153,15 @@ def _seconds(headers: Mapping[str, str]) -> float | None:
     """Seconds as `retry-after-ms` or `retry-after` say; a date counts from the answer's own `date`."""
     try:
         if "retry-after-ms" in headers:
-            return max(0.0, float(headers["retry-after-ms"]) / 1000)
+            return _finite(float(headers["retry-after-ms"]) / 1000)
         text = headers.get("retry-after", "")
         if not text or text.replace(".", "", 1).isdigit():
-            return float(text) if text else None
+            return _finite(float(text)) if text else None
         wait = parsedate_to_datetime(text) - parsedate_to_datetime(headers["date"])
         return max(0.0, wait.total_seconds())
     except (ValueError, TypeError, KeyError):  # a header that says nothing we can use
         return None
+
+
+def _finite(seconds: float) -> float | None:
+    return max(0.0, float(seconds)) if abs(seconds) <= sys.float_info.max else None

@@ -5,11 +5,13 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
+import anyio
 import anyio.to_thread
 import msgspec
 
@@ -27,6 +29,9 @@ if TYPE_CHECKING:
 INSTALL: Final = "Language models need it: pip install 'agentical[llm]'."
 
 PYTHON: Final = "python:"
+
+CLOSED_WITHIN: Final = 5.0
+"""Seconds that closing the connections to a model's server may take."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,8 +65,7 @@ class LlmAgent:
         usage = RunUsage()
         message = payload if isinstance(payload, str) else json.dumps(payload, indent=2, ensure_ascii=False)
         try:
-            # The HTTP client is opened for the first ask under way, and closed after the last.
-            async with self._agent(context.schema) as agent:
+            async with _open(self._agent(context.schema)) as agent:
                 result = await agent.run(message, usage=usage)
         except UsageLimitExceeded as error:
             raise Exhausted(f"{self.model}: {error}") from error
@@ -146,6 +150,17 @@ class LlmAgent:
         if self.max_tokens is not None:
             settings["max_tokens"] = self.max_tokens
         return settings
+
+
+@asynccontextmanager
+async def _open(agent: Agent[Any, Any]) -> AsyncIterator[Agent[Any, Any]]:
+    """Its HTTP client is opened for the first ask under way and closed after the last, also when that is cancelled."""
+    await agent.__aenter__()
+    try:
+        yield agent
+    finally:
+        with anyio.move_on_after(CLOSED_WITHIN, shield=True):
+            await agent.__aexit__(None, None, None)
 
 
 def _reason(error: BaseException) -> str:

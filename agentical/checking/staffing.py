@@ -32,7 +32,7 @@ class Staff(NamedTuple):
     strategy: str | None = None
     options: Mapping[str, Any] = {}
     source: str | None = None
-    retry: Mapping[str, Retry] = {}
+    retry: Mapping[str, Retry] | None = None
     outcomes: Outcomes = Outcomes(all_known=True)
 
 
@@ -44,8 +44,10 @@ class Staffing:
 
     def of(self, placed: Placed) -> Staff:
         """The staff of a step; whatever is wrong with it becomes a mistake."""
-        retry = self._roster.retry(("steps", placed.place, "retry"), placed.step.retry)
-        return self._staff(placed)._replace(retry=retry)
+        staff, written = self._staff(placed), placed.step.retry
+        if written is None:
+            return staff
+        return staff._replace(retry=self._roster.retry(("steps", placed.place, "retry"), written))
 
     def _staff(self, placed: Placed) -> Staff:
         step, path = placed.step, ("steps", placed.place)

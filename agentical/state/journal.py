@@ -2,6 +2,9 @@
 
 Whoever records while a commit is under way goes with the next one, so the number of commits falls as load rises and a
 lone execution waits for nobody. An answer moves progress only after its commit; what rides along counts at once.
+
+Why one task writes for all where commits take time: whoever waits for a commit may be cancelled, also by asyncio itself,
+which no shield stops; the commit then goes on, and its outcome is still taken in.
 """
 
 from __future__ import annotations
@@ -23,6 +26,7 @@ from agentical.progress import Progress
 
 _LOG = logging.getLogger("agentical.journal")
 
+INTERRUPTED = "the commit was interrupted; resume the execution"
 Pending = tuple[bytes, Entry, bool]
 """An entry on its way: its bytes, itself, and whether progress has it already."""
 
@@ -42,6 +46,7 @@ class JournalRecorder:
         self._pending: list[Pending] = []
         self._blobs: dict[str, bytes] = {}
         self._tallies: dict[str, Tally] = {}
+        self._under_way = False
 
     def idle(self) -> bool:
         """Something rides along, and nothing was added since the last time this was asked."""
@@ -55,13 +60,13 @@ class JournalRecorder:
 
     async def record(self, event: ev.Event) -> int:
         entry = self._add(event, moved=False)
-        await self._journal.commit(self)
+        await self._commit()
         return entry.seq
 
     async def flush(self) -> None:
-        """Commit what rides along."""
-        if self._pending:
-            await self._journal.commit(self)
+        """Commit what rides along, and wait for what is being committed."""
+        if self._pending or self._under_way:
+            await self._commit()
 
     def keep(self, blobs: dict[str, bytes]) -> None:
         """Store these blobs with the next commit."""
@@ -84,82 +89,123 @@ class JournalRecorder:
         self._pending = []
         if self._blobs or self._tallies:
             self._blobs, self._tallies = {}, {}
-        self._committed = (self._seq, self._hash)
+        self._committed, self._under_way = (self._seq, self._hash), True
         return append, pending
+
+    def settle(self, entries: list[Pending], failed: StoreError | None) -> None:
+        """Take in what became of what was taken."""
+        self._under_way = False
+        if failed is not None:
+            self.broken = self.broken or failed
+            return
+        try:
+            for _, entry, moved in entries:
+                if not moved:
+                    self.progress.advance(entry.seq, entry.at, entry.event)
+        except Exception as error:  # it must not harm the others of the group; its owner is told
+            self.broken = StoreError(f"what was committed could not be taken in: {type(error).__name__}: {error}")
+            self.broken.__cause__ = error
+
+    async def _commit(self) -> None:
+        await self._journal.commit(self)
+        if self.broken is not None:
+            raise self.broken
 
     def _add(self, event: ev.Event, *, moved: bool) -> Entry:
         if self.broken is not None:
             raise self.broken
-        self._seq += 1
-        entry = Entry(self._seq, self._clock.now(), event)  # type: ignore[arg-type]
+        entry = Entry(self._seq + 1, self._clock.now(), event)  # type: ignore[arg-type]
+        line = encode_entry(entry)  # what cannot be written moves nothing
+        self._seq, self._hash = entry.seq, chain(self._hash, line)
         self._status = _STATUS.get(type(event), self._status)
-        line = encode_entry(entry)
-        self._hash = chain(self._hash, line)
         self._pending.append((line, entry, moved))
         return entry
 
 
 class Journal:
-    """All executions' commits, one group at a time. `tasks` is where a group that nobody waits in first is written."""
+    """All executions' commits, one group at a time; in `tasks` runs whoever writes, until it is closed.
+
+    A store that is not durable needs no writer: its appends do not suspend.
+    """
 
     def __init__(self, store: Store, tasks: TaskGroup, monitors: Sequence[Monitor] = ()) -> None:
-        self._store, self._tasks, self._monitors = store, tasks, monitors
-        self._waiting: dict[JournalRecorder, list[asyncio.Future[None]]] = {}
-        self._busy = False
+        self._store, self._monitors = store, monitors
+        self._waiting: dict[JournalRecorder, None] = {}
+        self._waiters: list[asyncio.Future[None]] = []
+        self._called, self._closed = asyncio.Event(), False
+        if store.durable:
+            tasks.start_soon(self._write_on)
 
-    async def commit(self, recorder: JournalRecorder) -> None:
-        """Commit all the recorder holds, with whatever else waits. Raises StoreError; then the recorder is broken."""
-        if self._busy or self._waiting:
-            done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-            self._waiting.setdefault(recorder, []).append(done)
-            await done
+    def close(self) -> None:
+        """Write for those who wait now, and then no more."""
+        self._closed = True
+        self._called.set()
+
+    async def commit(self, *recorders: JournalRecorder) -> None:
+        """Commit all they hold in one group, with whatever else waits. A recorder that is `broken` then says why."""
+        if not self._store.durable:
+            await self._write(recorders)
             return
-        await self._write((recorder,))
-        if recorder.broken is not None:
-            raise recorder.broken
+        if self._closed:
+            raise StoreError("the store is closed; nothing more is written to it")
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.update(dict.fromkeys(recorders))
+        self._waiters.append(done)
+        self._called.set()
+        await done
 
-    async def _drain(self) -> None:
-        """Write for those who wait, until nobody does."""
-        while self._waiting and not self._busy:
-            group, self._waiting = self._waiting, {}
+    async def _write_on(self) -> None:
+        try:
+            with anyio.CancelScope(shield=True):
+                while self._waiting or not self._closed:
+                    await self._called.wait()
+                    self._called.clear()
+                    await self._write_group()
+        finally:
+            self._closed = True
+            _wake(self._waiters, INTERRUPTED)
+
+    async def _write_group(self) -> None:
+        group, self._waiting = self._waiting, {}
+        waiters, self._waiters = self._waiters, []
+        try:
             await self._write(group)
-            for recorder, futures in group.items():
-                _wake(futures, recorder.broken)
+        finally:
+            _wake(waiters)
 
     async def _write(self, group: Iterable[JournalRecorder]) -> None:
-        """One commit. Its outcome is told to each recorder, whatever becomes of the task that waits for it."""
+        """One commit; each recorder is told its outcome. Whatever a store fails with, it is a StoreError of this group."""
         taken = [(recorder, *part) for recorder in group if (part := recorder.take()) is not None]
-        appends = [append for _, append, _ in taken]
-        failed: StoreError | None = StoreError("the commit was interrupted; resume the execution")
-        refused: Sequence[Refused] = ()
-        self._busy = True
+        if not taken:
+            return
+        failed: StoreError | None = StoreError(INTERRUPTED)
+        why: dict[str, StoreError] = {}
         try:
-            if self._store.durable:
-                with anyio.CancelScope(shield=True):
-                    refused = await self._store.append(appends)
-            else:
-                refused = await self._store.append(appends)
+            if refused := await self._store.append([append for _, append, _ in taken]):
+                why = await self._why(refused, {recorder.execution: recorder.epoch for recorder, *_ in taken})
             failed = None
         except StoreError as error:
             failed = error
+        except Exception as error:
+            failed = StoreError(f"the store failed: {type(error).__name__}: {error}")
+            failed.__cause__ = error
         finally:
-            self._busy = False
             for recorder, _, entries in taken:
-                self._settle(recorder, entries, failed, refused)
-            if self._waiting:
-                self._tasks.start_soon(self._drain)
+                self._settle(recorder, entries, failed or why.get(recorder.execution))
 
-    def _settle(
-        self, recorder: JournalRecorder, entries: list[Pending], failed: StoreError | None, refused: Sequence[Refused]
-    ) -> None:
-        if failed is None and any(one.execution == recorder.execution for one in refused):
-            failed = OwnershipLost(recorder.execution)
+    async def _why(self, refused: Sequence[Refused], epochs: dict[str, int]) -> dict[str, StoreError]:
+        """One that is refused although it is still ours holds something that the store cannot keep."""
+        why: dict[str, StoreError] = {}
+        for one in refused:
+            row = await self._store.row(one.execution)
+            ours = row is not None and row.epoch == epochs.get(one.execution)
+            why[one.execution] = StoreError(one.reason) if ours else OwnershipLost(one.execution)
+        return why
+
+    def _settle(self, recorder: JournalRecorder, entries: list[Pending], failed: StoreError | None) -> None:
+        recorder.settle(entries, failed)
         if failed is not None:
-            recorder.broken = recorder.broken or failed
             return
-        for _, entry, moved in entries:
-            if not moved:
-                recorder.progress.advance(entry.seq, entry.at, entry.event)
         for monitor in self._monitors:
             try:
                 for _, entry, _ in entries:
@@ -170,14 +216,14 @@ class Journal:
                 )
 
 
-def _wake(futures: list[asyncio.Future[None]], error: StoreError | None) -> None:
-    for future in futures:
-        if future.done():
+def _wake(waiters: Iterable[asyncio.Future[None]], interrupted: str = "") -> None:
+    for done in waiters:
+        if done.done():
             continue
-        if error is None:
-            future.set_result(None)
+        if interrupted:
+            done.set_exception(StoreError(interrupted))
         else:
-            future.set_exception(error)
+            done.set_result(None)
 
 
 _STATUS: dict[type[Any], str] = {

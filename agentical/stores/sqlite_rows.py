@@ -9,6 +9,7 @@ import hashlib
 import json
 import sqlite3
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from agentical.errors import ExecutionOwned, ExecutionUnknown, JournalDamaged, OwnershipLost, StoreError
 from agentical.events import ExecutionRow, Tally
@@ -17,6 +18,7 @@ from agentical.stores.packing import Packer, Unreadable, unpack
 
 _PAGE = 4096
 _ROWS_AT_A_TIME = 64
+_LARGEST = 2**63 - 1
 
 _COLUMNS = "id, playbook, status, created, updated, epoch, head_seq, head_hash, owner, parent"
 _ADVANCE = (
@@ -47,6 +49,22 @@ _FIND = f"SELECT {_COLUMNS} FROM executions WHERE id = ?"  # noqa: S608 - the co
 _CREATE = f"INSERT INTO executions ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, NULL, ?)"  # noqa: S608 - likewise
 
 
+@dataclass(slots=True)
+class _Ready:
+    """An append whose rows are made, so that nothing of it can be wrong any more once a transaction has begun."""
+
+    append: Append
+    lines: tuple[int, bytes]
+    blobs: Sequence[tuple[bytes, int, int, bytes]] = ()
+    tallies: Sequence[tuple[str, int, int, float, float]] = ()
+
+    @property
+    def size(self) -> int:
+        """The bytes it writes, roughly."""
+        bodies = [len(self.lines[1]), *(len(body) for *_, body in self.blobs)]
+        return sum(bodies) + _PAGE * (3 + len(self.blobs) + len(self.tallies))
+
+
 class Writes:
     """What the writing connection does. `numbers` are the row numbers of the executions it has met."""
 
@@ -57,11 +75,17 @@ class Writes:
 
     def append(self, connection: sqlite3.Connection, batch: Sequence[Append]) -> list[Refused]:
         """Add a batch in one commit; an append whose execution has moved on is left out and reported."""
-        packed = [self._pack(append) for append in batch]
         refused: list[Refused] = []
+        ready: list[_Ready] = []
+        for append in batch:
+            try:
+                ready.append(self._pack(append))
+            except (ValueError, TypeError) as error:
+                refused.append(Refused(append.execution, f"{append.execution} cannot be stored: {error}"))
         size = 0
         cursor = connection.execute("BEGIN IMMEDIATE")
-        for append, (codec, body) in zip(batch, packed, strict=True):
+        for one in ready:
+            append = one.append
             number = self._number(cursor, append.execution)
             head = append.before_seq + len(append.lines)
             cursor.execute(
@@ -72,22 +96,28 @@ class Writes:
                 refused.append(Refused(append.execution, _why_not(cursor, append)))
                 continue
             if append.lines:
-                row = (number, append.before_seq + 1, append.before, append.after, codec, body)
+                row = (number, append.before_seq + 1, append.before, append.after, *one.lines)
                 cursor.execute(_ADD_LINES, row)
-            size += 3 * _PAGE + len(body)
-            if append.blobs or append.tallies:
-                size += self._add_rest(cursor, append)
+            if one.blobs:
+                cursor.executemany(_ADD_BLOB, one.blobs)
+            if one.tallies:
+                cursor.executemany(_ADD_TALLY, one.tallies)
+            size += one.size
         cursor.execute("COMMIT")
         self._wrote(size)
         return refused
 
-    def _pack(self, append: Append) -> tuple[int, bytes]:
-        if not append.lines:
-            return 0, b""
-        try:
-            return self._packer.pack_lines(append.lines)
-        except ValueError as error:
-            raise StoreError(f"entries of {append.execution} cannot be stored: {error}") from error
+    def _pack(self, append: Append) -> _Ready:
+        """An append as rows. Raises ValueError or TypeError where the tables cannot hold it."""
+        lines = self._packer.pack_lines(append.lines) if append.lines else (0, b"")
+        if not append.blobs and not append.tallies:
+            return _Ready(append, lines)
+        blobs = [(bytes.fromhex(name), *self._packed_blob(blob)) for name, blob in append.blobs.items()]
+        return _Ready(append, lines, blobs, [_tally_row(name, tally) for name, tally in append.tallies.items()])
+
+    def _packed_blob(self, blob: bytes) -> tuple[int, int, bytes]:
+        codec, body = self._packer.pack(blob)
+        return codec, len(blob), body
 
     def _number(self, cursor: sqlite3.Cursor, execution: str) -> int | None:
         number = self._numbers.get(execution)
@@ -97,20 +127,6 @@ class Writes:
                 return None
             number = self._numbers[execution] = found[0]
         return number
-
-    def _add_rest(self, cursor: sqlite3.Cursor, append: Append) -> int:
-        """Blobs and tallies of an append; returns the bytes written, roughly."""
-        size = 0
-        for sha256, blob in append.blobs.items():
-            try:
-                codec, body = self._packer.pack(blob)
-            except ValueError as error:
-                raise StoreError(f"a value of {append.execution} cannot be stored: {error}") from error
-            cursor.execute(_ADD_BLOB, (bytes.fromhex(sha256), codec, len(blob), body))
-            size += _PAGE + len(body)
-        rows = [(name, t.count, t.succeeded, t.took, t.cost) for name, t in append.tallies.items()]
-        cursor.executemany(_ADD_TALLY, rows)
-        return size + _PAGE * len(rows)
 
     def claim(
         self,
@@ -128,11 +144,13 @@ class Writes:
         if row is None:
             if create is None:
                 raise ExecutionUnknown(execution)
-            self._numbers[execution] = _insert(cursor, execution, create)
+            number = _insert(cursor, execution, create)
         cursor.execute("UPDATE executions SET epoch = epoch + 1, owner = ? WHERE id = ?", (owner, execution))
         claimed = _row(cursor, execution)
         assert claimed is not None
         cursor.execute("COMMIT")
+        if row is None:
+            self._numbers[execution] = number
         self._wrote(2 * _PAGE)
         return Claim(claimed, row is None, None if row is None else row.owner)
 
@@ -154,6 +172,13 @@ class Writes:
         self._numbers.pop(execution, None)
         connection.execute("UPDATE executions SET owner = NULL WHERE id = ? AND epoch = ?", (execution, epoch))
         self._wrote(_PAGE)
+
+
+def _tally_row(name: str, tally: Tally) -> tuple[str, int, int, float, float]:
+    sums = (tally.count, tally.succeeded, tally.took, tally.cost)
+    if not all(-_LARGEST <= one <= _LARGEST for one in sums):
+        raise ValueError(f"the tally {name!r} has a sum that is no number, or too large")
+    return (str.encode(name).decode(), *sums)
 
 
 def _insert(cursor: sqlite3.Cursor, execution: str, row: ExecutionRow) -> int:

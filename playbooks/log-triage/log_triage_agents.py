@@ -101,7 +101,10 @@ def batches(path: str, lines: int) -> Iterator[dict[str, Any]]:
 def mine(path: str, offset: int, size: int, first: int) -> dict[str, Any]:
     """Agent: the templates of one batch, which line has which (`sequence`, run by run), and when minutes changed."""
     # drain3: He et al., "Drain: An Online Log Parsing Approach with Fixed Depth Tree", ICWS 2017.
-    from drain3.drain import Drain
+    try:
+        from drain3.drain import Drain
+    except ImportError as error:
+        raise Invalid(f"mining templates needs drain3: pip install 'agentical[logs]' ({error})") from None
 
     # Lines of different levels are never one template, however alike. Depth 5: the first two words must agree, so that
     # `status installed X` is not `status unpacked X`.

@@ -37,7 +37,7 @@ def form(value: Any) -> str:
         return value.strip().casefold()
     if isinstance(value, float) and value.is_integer():
         value = int(value)
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).casefold()
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).casefold()
 
 
 def shown(value: Any) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
@@ -100,6 +101,8 @@ class Consensus:
             yield f"max-faulty: {self.max_faulty} faulty members need a team of {needed}, this one has {len(members)}"
         if self._needed(len(members)) > len(members):
             yield f"quorum: {self._needed(len(members))} must vote, but the team has {len(members)}"
+        if not math.isfinite(sum(member.weight for member in members)):
+            yield "weight: the sum of the members' weights is too large for a number"
 
     def most(self, members: int, items: int | None) -> int | None:
         return members * self.rounds + (self.tie.agent is not None)

@@ -205,4 +205,5 @@ def _schulze(wins: Mapping[tuple[str, str], int], order: Sequence[str]) -> tuple
 
 
 def _whole(number: float) -> float:
-    return int(number) if float(number).is_integer() else number
+    """Without a needless `.0`, where JSON can hold the integer."""
+    return int(number) if float(number).is_integer() and abs(number) < 2**53 else number

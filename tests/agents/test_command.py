@@ -10,13 +10,16 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from agentical.agents import command
-from agentical.agents.children import Child
+from agentical.agents.children import TAIL, Child
 from agentical.agents.command import CommandAgent
 from agentical.agents.failures import classify
 from agentical.errors import AgentError, Exhausted, Invalid, Upstream
 from agentical.ports import TaskContext
+from agentical.secrets import Redaction
 
 
 def shell(script, **options):
@@ -132,9 +135,18 @@ async def test_how_it_ends_gives_the_failure_class(script, kind):
 async def test_the_error_carries_the_end_of_stderr():
     with pytest.raises(Upstream) as caught:
         await shell("yes noise | head -n 100000 >&2; echo the reason >&2; exit 3")({}, TaskContext())
-    assert str(caught.value).startswith("sh exited with 3: ")
+    assert str(caught.value).startswith("sh exited with 3: …")
     assert str(caught.value).endswith("noise\nthe reason")
     assert len(str(caught.value)) < 2000
+
+
+@given(st.integers(-40, 10), st.sampled_from([40, command.LONGEST_COMPLAINT, TAIL]), st.sampled_from("=\n"))
+def test_what_a_cut_left_of_a_secret_at_the_start_of_stderr_is_taken_out(more, kept, after):
+    secret = "sk-verysecretvalue-1234567890"
+    stderr = (f"[{secret}]" + after * (kept + more)).encode()[-TAIL:]
+    failure = classify(Upstream(command._complaint("x", 1, stderr)))
+    message = Redaction({"it": secret}).failure(failure).message
+    assert not any(secret[at : at + 4] in message for at in range(len(secret) - 3))
 
 
 async def test_too_much_output_ends_it(monkeypatch):

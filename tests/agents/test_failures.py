@@ -6,12 +6,14 @@ import errno
 import socket
 from types import SimpleNamespace
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from agentical import errors
 from agentical.agents.failures import LONGEST_MESSAGE, classify, retry_after
+from agentical.events import Failure
 
 
 class HttpError(Exception):
@@ -90,6 +92,14 @@ def test_a_message_is_never_longer_than_its_bound(text):
     assert len(classify(ValueError(text * 3000)).message) <= LONGEST_MESSAGE
 
 
+def test_a_message_can_always_be_written_down():
+    failure = classify(ValueError("cannot read \udcff.txt"))
+    assert failure.message == "ValueError: cannot read ?.txt"
+    strange = type("Strange", (errors.AgentError,), {"failure_class": None, "code": 42})("\udcff")
+    for one in (failure, classify(strange)):
+        assert msgspec.json.decode(msgspec.json.encode(one), type=Failure) == one
+
+
 def test_the_failure_of_a_step_within_keeps_its_code():
     failure = classify(errors.StepFailed("no edge fits", code="NO_BRANCH", failure_class="invalid"))
     assert (failure.kind, failure.code, failure.message) == ("invalid", "NO_BRANCH", "no edge fits")
@@ -108,6 +118,11 @@ def caused(by):
     [
         (errors.RateLimited("x", retry_after=3.5), 3.5),
         (errors.RateLimited("x"), None),
+        (errors.RateLimited("x", retry_after=-1), 0.0),
+        (errors.RateLimited("x", retry_after=float("nan")), None),
+        (errors.RateLimited("x", retry_after=float("inf")), None),
+        (errors.RateLimited("x", retry_after=10**400), None),
+        (HttpError(429, **{"retry-after-ms": "inf"}), None),
         (HttpError(429, **{"Retry-After": "12"}), 12.0),
         (HttpError(429, **{"retry-after-ms": "1500", "retry-after": "9"}), 1.5),
         (ResponseError(429, **{"retry-after": "2"}), 2.0),

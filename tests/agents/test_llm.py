@@ -13,14 +13,15 @@ import pytest
 
 from agentical.agents.failures import classify, retry_after
 from agentical.agents.llm import LlmAgent
-from agentical.errors import Exhausted, Invalid, PluginUnknown
+from agentical.errors import Exhausted, Invalid, PluginUnknown, TimedOut
+from agentical.executors.local import HereExecutor
 from agentical.ports import TaskContext
 
 SCHEMA = {"type": "object", "properties": {"severity": {"enum": ["low", "high"]}}, "required": ["severity"]}
 
 
 class FakeModel(ThreadingHTTPServer):
-    """Answers each request with the next of `answers`: text, a tool call, or an HTTP status with headers."""
+    """Answers each request with the next of `answers`: text, a tool call, an HTTP status with headers; an Event: never."""
 
     daemon_threads = True
 
@@ -40,7 +41,12 @@ class Endpoint(BaseHTTPRequestHandler):
         request = json.loads(self.rfile.read(int(self.headers["content-length"])))
         self.server.requests.append(request)
         self.server.keys.append(self.headers["authorization"])
-        status, headers, body = self.server.answers.pop(0)
+        answer = self.server.answers.pop(0)
+        if isinstance(answer, threading.Event):
+            answer.wait(10)
+            self.close_connection = True
+            return
+        status, headers, body = answer
         data = json.dumps(body).encode()
         self.send_response(status)
         for name, value in {"content-type": "application/json", "content-length": str(len(data)), **headers}.items():
@@ -178,6 +184,19 @@ async def test_an_http_error_has_its_class_and_is_not_retried_here(server, answe
     assert classify(caught.value).kind == kind
     assert retry_after(caught.value) == seconds
     assert len(server.requests) == 1
+
+
+async def test_a_model_that_does_not_answer_in_time_has_timed_out_and_can_be_asked_again(server):
+    done = threading.Event()
+    server.answers = [said("fine"), said(tool="look", arguments={}), done, said("better")]
+    model = agent(server)
+    assert await HereExecutor().run(model, "How?", TaskContext(timeout=30)) == "fine"
+    context = TaskContext(timeout=0.3)
+    with pytest.raises(TimedOut, match=r"no answer within 0\.3 s"):
+        await HereExecutor().run(model, "How?", context)
+    done.set()
+    assert context.usage.tokens_in == 7
+    assert await HereExecutor().run(model, "How?", TaskContext()) == "better"
 
 
 async def test_a_server_that_is_not_there_is_transient():

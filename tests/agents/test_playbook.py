@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from agentical.agents.playbook import PlaybookAgent
+from agentical.errors import TimedOut
+from agentical.executors.local import HereExecutor
 from agentical.ports import TaskContext
 
 
@@ -19,6 +23,21 @@ async def test_it_runs_the_file_beside_the_playbook_with_the_payload_as_inputs(t
     agent = PlaybookAgent(target="./inner.yaml", folder=str(tmp_path))
     assert await agent({"a": 1}, context) == {"outputs": 1}
     assert ran == [(str(tmp_path / "inner.yaml"), {"a": 1}, context)]
+
+
+async def test_a_timeout_ends_what_it_runs(tmp_path):
+    ended = []
+
+    async def run(path, inputs, context):
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.append(path)
+
+    agent = PlaybookAgent(target="inner.yaml", folder=str(tmp_path))
+    with pytest.raises(TimedOut):
+        await HereExecutor().run(agent, {}, TaskContext(timeout=0.01, on_playbook=run))
+    assert ended == [str(tmp_path / "inner.yaml")]
 
 
 async def test_outside_agentical_it_says_that_it_cannot_run():

@@ -139,3 +139,9 @@ def test_a_file_in_a_team_is_called_by_its_name() -> None:
     assert _name_in("playbook:./parts/review.yaml") == "review"
     assert _name_in("python:judges.strict_judge") == "strict_judge"
     assert _name_in("command:7") == "command"
+
+
+def test_no_retries_is_something_else_than_nothing_said_of_retries() -> None:
+    assert compiled({"agent": "a"}).retry is None
+    assert compiled({"agent": "a", "retry": "none"}).retry == {}
+    assert compiled({"team": ["a"], "retry": 2}).retry != {}

@@ -1,6 +1,7 @@
 """Reading, mining, classifying and folding of log-triage."""
 
 import gzip
+import sys
 from functools import reduce
 from pathlib import Path
 
@@ -61,6 +62,13 @@ def test_what_is_no_log_is_refused(tmp_path, log):
         triage.check(str(log(gzip.compress(b"a"))), 10)
     with pytest.raises(Invalid, match="not text"):
         triage.check(str(log(b"a\0b")), 10)
+
+
+def test_without_drain3_the_miner_says_how_to_install_it(log, monkeypatch):
+    (place,) = triage.batches(str(log("a\n")), 10)
+    monkeypatch.setitem(sys.modules, "drain3.drain", None)
+    with pytest.raises(Invalid, match=r"pip install 'agentical\[logs\]'"):
+        triage.mine(**place)
 
 
 def test_a_log_that_shrinks_while_it_is_read_is_said_to(log):

@@ -5,6 +5,7 @@ import pytest
 
 from agentical.completion import Part
 from agentical.errors import Denied
+from agentical.jsonvalues import encode, loads
 from agentical.ports import Edge, Member
 from agentical_strategies.ballots import Paper
 from agentical_strategies.consensus import Consensus, Tie
@@ -127,6 +128,13 @@ async def test_votes_can_be_revealed_with_names(team):
     assert pair.asked[-1][2]["votes"] == {"a": {"choice": "x"}, "b": {"choice": "y", "confidence": 0.5}}
 
 
+async def test_votes_of_any_weight_make_a_record_that_is_json(team):
+    two = team({"a": "yes", "b": "no"}, weights={"a": 1e300, "b": 0.5})
+    result = await consensus("weighted")(two, None)
+    assert result.value["votes"] == {"yes": 1e300, "no": 0.5}
+    assert loads(encode(two.record))["result"]["margin"] == 1e300
+
+
 async def test_weights_of_the_agents_decide_a_weighted_vote(team):
     three = team({"a": "x", "b": "y", "c": "y"}, weights={"a": 3.0})
     result = await consensus("weighted")(three, None)
@@ -191,6 +199,8 @@ def test_a_team_too_small_for_its_faulty_members_or_quorum_is_found_when_read():
     strategy = consensus("majority", max_faulty=1)
     assert "need a team of 4" in next(iter(strategy.problems(all_members("a", "b", "c"))))
     assert not list(strategy.problems(all_members("a", "b", "c", "d")))
+    heavy = [Member("a", "a", weight=1e308), Member("b", "b", weight=1e308)]
+    assert "too large for a number" in next(iter(consensus("weighted").problems(heavy)))
     assert "3 must vote" in next(iter(consensus(quorum=3).problems(all_members("a", "b"))))
 
 
@@ -205,6 +215,7 @@ def test_a_team_too_small_for_its_faulty_members_or_quorum_is_found_when_read():
         {"tie": "first"},
         {"tie": "last", "ballot": {"type": "string"}},
         {"max_faulty": -1},
+        {"ballot": (1.0, float("nan"))},
         {"max_faulty": 1, "vote": "borda"},
         {"max_faulty": 1, "tie": "last", "ballot": LEVELS},
     ],
