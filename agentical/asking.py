@@ -5,6 +5,7 @@ Waiting for a retry or for the commit holds neither slot nor seat; waiting for t
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from time import monotonic
 from typing import Any, Protocol
 
 import anyio
+import anyio.lowlevel
 import msgspec
 from msgspec import Raw
 
@@ -20,6 +22,7 @@ from agentical.agents.failures import classify, retry_after
 from agentical.attempts import Turn
 from agentical.balance import Load
 from agentical.budget import Budget
+from agentical.cancelling import really_cancelled
 from agentical.errors import AnswerInvalid, CodeChanged, CrashLoop, StoreError, StrategyDiverged
 from agentical.events import NOTHING_USED, Failure, Usage
 from agentical.graph import Retry
@@ -32,6 +35,8 @@ from agentical.visits import Visit
 
 OF_THE_EXECUTION = (StoreError, CodeChanged, CrashLoop, StrategyDiverged)
 """What a playbook asked as an agent raises when it cannot go on now: no answer, and no failure of the task either."""
+IN_A_ROW = 64
+"""Asks after which others have a turn of the event loop."""
 LARGEST_ANSWER = 64 * 1024 * 1024
 """Bytes of JSON."""
 
@@ -117,9 +122,13 @@ class Asking:
         self._recorder, self._executors, self._clock = recorder, executors, clock
         self._budget, self.redaction = budget, redaction
         self._folder, self._on_playbook, self._on_child = folder, on_playbook, on_child
+        self._asks = 0
 
     async def ask(self, task: Task) -> None:
         """Ask until it is answered or has failed for good; returns when that is committed."""
+        self._asks += 1
+        if self._asks % IN_A_ROW == 0:  # where nothing ever waits, neither agents nor store, others must have a turn
+            await anyio.lowlevel.checkpoint()
         turn = Turn.of(task.visit, task.key, task.members, task.retry, self.seats)
         if turn.in_flight is not None:
             if not self.seats.agent_of(turn.in_flight.member).repeatable:
@@ -203,7 +212,9 @@ class Asking:
             attempt.answer, attempt.edge = await self._answer(task, attempt, context)
         except OF_THE_EXECUTION:
             raise
-        except Exception as error:
+        except (Exception, asyncio.CancelledError) as error:
+            if isinstance(error, asyncio.CancelledError) and really_cancelled():
+                raise
             attempt.failure, attempt.retry_after = self.redaction.failure(classify(error)), retry_after(error)
         attempt.failed = attempt.failure is not None
         attempt.took = max(0.0, self._clock.monotonic() - attempt.began - attempt.waited)

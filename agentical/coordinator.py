@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from typing import Any
 
 import anyio
 from msgspec import UNSET, Raw, UnsetType
+from msgspec.structs import replace
 
 from agentical import events as ev
 from agentical.agents.failures import classify
 from agentical.asking import OF_THE_EXECUTION, Asks, Task
+from agentical.cancelling import really_cancelled
 from agentical.decisions import Decisions
 from agentical.errors import BudgetExceeded, StepFailed, TaskFailed, TimedOut
 from agentical.events import Failure, Tally
@@ -101,13 +104,13 @@ class Coordinator:
         except (*OF_THE_EXECUTION, BudgetExceeded):
             raise
         except TaskFailed as error:
-            failure = Failure(error.failure_class, f"{error.member}: {error.message}", error.failure_code)
+            failure = replace(classify(error), message=f"{error.member}: {error.message}")
             return self._failed(
                 step, visit, record, failure, "timeout" if error.failure_code == TimedOut.code else "error"
             )
-        except StepFailed as error:
-            return self._failed(step, visit, record, Failure(error.failure_class, str(error), error.failure_code))
-        except Exception as error:
+        except (Exception, asyncio.CancelledError) as error:
+            if isinstance(error, asyncio.CancelledError) and really_cancelled():
+                raise
             return self._failed(step, visit, record, classify(error))
 
     async def _ask_once(self, step: Step, visit: Visit) -> ev.Event:

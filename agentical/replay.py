@@ -28,7 +28,7 @@ Decided = ev.VisitStarted | ev.StepSkipped
 async def replay(manager: StateManager, execution: str, own_strategy: Strategy | None = None) -> None:
     """Raises StrategyDiverged at the first thing that comes out otherwise, JournalDamaged, ExecutionUnknown."""
     rules = await manager.rules(execution)
-    progress = Progress(rules.graph)
+    progress = Progress(rules.graph, rules.arrows)
     recorder = _Listener()
     decisions = Decisions(execution, progress, rules)
     strategies, _ = make_strategies(rules.graph, own_strategy)

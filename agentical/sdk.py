@@ -146,7 +146,7 @@ class Agentical:
         While somebody else runs it, this waits for its end. Raises ExecutionUnknown, CodeChanged (unless `accept_code`), CrashLoop (unless
         `accept_crash_loop`), JournalDamaged (unless `accept_loss` names the damaged entry: what stands before it is kept).
         """
-        check_id(id)
+        check_id(id, longest=None)
         async with self._admitted():
             while True:
                 row = await self.state.row(id)
@@ -160,7 +160,7 @@ class Agentical:
 
     async def show(self, id: str) -> Run:
         """How an execution stands, by what is committed. Raises ExecutionUnknown."""
-        check_id(id)
+        check_id(id, longest=None)
         return Run(id, await self.state.look(id), lambda follow: self.events(id, follow=follow))
 
     async def list(self, *, limit: int | None = None, children: bool = False) -> Sequence[ExecutionRow]:
@@ -274,10 +274,10 @@ class Agentical:
                 return
 
     async def _check_same(self, row: ExecutionRow, prepared: Prepared) -> None:
-        progress = await self.state.look(row.id)
+        started = await self.state.started(row.id)
         if row.playbook != prepared.name:
             raise CallInvalid(f"{row.id} is an execution of {row.playbook}, not of {prepared.name}. Choose another id.")
-        if prepared.given and loads(encode(prepared.inputs)) != progress.inputs:
+        if prepared.given and loads(encode(prepared.inputs)) != loads(started.inputs):
             raise CallInvalid(
                 f"{row.id} was begun with other inputs. Leave them out to go on with it, or choose another id."
             )

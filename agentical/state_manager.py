@@ -135,7 +135,8 @@ class StateManager:
 
     async def look(self, execution: str) -> Progress:
         """Where an execution stands, by what is committed; nothing is claimed."""
-        progress = Progress((await self.rules(execution)).graph)
+        rules = await self.rules(execution)
+        progress = Progress(rules.graph, rules.arrows)
         async for entry, _ in self.entries(execution):
             progress.advance(entry.seq, entry.at, entry.event)
         return progress
@@ -226,7 +227,7 @@ class StateManager:
         return opened
 
     def _opened(self, claim: Claim, rules: Rules) -> Execution:
-        progress = Progress(rules.graph)
+        progress = Progress(rules.graph, rules.arrows)
         head = (claim.row.head_seq, claim.row.head_hash)
         recorder = JournalRecorder(claim.row.id, claim.row.epoch, head, self._journal, progress, self._clock)
         return Execution(claim.row.id, progress, rules, recorder, claim)

@@ -173,6 +173,8 @@ class Floor:
 
     def task(self, members: Sequence[Member], ask: Ask) -> Task:
         """The task of an ask. Raises StrategyMisused: the same key twice, a member nobody knows."""
+        if not isinstance(ask.key, str) or not ask.key.isprintable():
+            raise StrategyMisused(f"a key is printable text that says what is asked, not {ask.key!r}")
         if ask.key in self._keys:
             raise StrategyMisused(
                 f"the key {ask.key!r} was asked twice in {self.visit.started.visit}; keys say what is asked"

@@ -14,6 +14,7 @@ from virtual import VirtualClock, run
 
 import agentical
 from agentical import events as ev
+from agentical.errors import StrategyMisused
 from agentical.events import Tally
 from agentical.graph import Route, Step
 from agentical.ports import Ask, Edge, TaskContext, Team
@@ -175,7 +176,7 @@ def test_a_record_that_json_cannot_hold_fails_the_step_and_says_so(left: Any) ->
 
 def test_a_key_that_cannot_be_written_is_the_strategy_s_own_error() -> None:
     async def odd(team: Team, payload: Any) -> Any:
-        with pytest.raises(ValueError, match="surrogates"):
+        with pytest.raises(StrategyMisused, match="printable text"):
             await team.ask("a", 1, key="bad\udcff")
         return "went on"
 
@@ -245,3 +246,40 @@ def test_what_loses_a_race_while_its_retry_or_answer_is_being_recorded_does_no_h
             assert (shown.answered, shown.failed) == (done.receipt.answered, done.receipt.failed)
 
     run(main())
+
+
+def test_a_cancellation_that_nobody_meant_is_the_agents_own_failure() -> None:
+    async def cancels_its_own(payload: Any) -> Any:
+        inner = asyncio.ensure_future(asyncio.sleep(9))
+        inner.cancel()
+        await inner
+
+    async def sound(payload: Any) -> Any:
+        return payload
+
+    prepared = of_team("parallel", [cancels_its_own, sound], 1, None, {"complete": "quorum(50%)"})
+    done = run(run_prepared(prepared, MemoryStore()))
+    assert done.outputs["result"]["answers"] == {"sound": 1}
+    assert done.outputs["result"]["errors"]["cancels_its_own"]["class"] == "bug"
+
+
+async def test_a_strategy_that_only_asks_lets_others_have_their_turn() -> None:
+    turns = 0
+
+    async def echo(payload: Any) -> Any:
+        return payload
+
+    async def asks(team: Team, payload: Any) -> Any:
+        for n in range(1000):
+            await team.ask("echo", n, key=f"k{n}")
+
+    async def others() -> None:
+        nonlocal turns
+        while True:
+            await asyncio.sleep(0)
+            turns += 1
+
+    beside = asyncio.ensure_future(others())
+    await agentical.coordinate(asks, [echo])
+    beside.cancel()
+    assert turns > 10

@@ -131,7 +131,11 @@ def _kind(exception: BaseException) -> str:
 
 
 def _message(exception: BaseException) -> str:
-    name, text = type(exception).__name__, str(exception)
+    name = type(exception).__name__
+    try:
+        text = str(exception)
+    except Exception as error:
+        text = f"its text cannot be had ({type(error).__name__})"
     return _cut(f"{name}: {text}" if text else name)
 
 

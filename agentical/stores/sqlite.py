@@ -129,6 +129,8 @@ async def open_sqlite(url: str, *, patience: float = 30.0) -> SqliteStore:
     path = Path(url[len(_PREFIX) :]).expanduser().resolve()
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        if path.parent.name == ".agentical" and not (ignored := path.parent / ".gitignore").exists():
+            ignored.write_text("*\n")  # state is no part of anybody's repository
     except OSError as error:
         raise StoreError(f"store {path}: its folder cannot be made ({error}). Name another path.") from error
     writer = await SqliteConnection(path, patience=patience).open()

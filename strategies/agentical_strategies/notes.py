@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from agentical.errors import StepFailed, StrategyMisused
@@ -23,7 +24,10 @@ async def ask_one(team: Team, ask: Ask) -> Outcome:
     raise StrategyMisused(f"{ask.key} was asked, but no outcome came back")
 
 
-def incomplete(what: str, answered: int, total: int | None, rule: str) -> StepFailed:
-    """The error of a step whose completion cannot be met."""
+def incomplete(what: str, answered: int, total: int | None, rule: str, failed: Mapping[str, Any]) -> StepFailed:
+    """The error of a step whose completion cannot be met. `failed`: who failed, with `{message}`; the first is told."""
     of = f" of {total}" if total is not None else ""
-    return StepFailed(f"{answered}{of} {what} answered, which is not enough for complete: {rule}", code="INCOMPLETE")
+    text = f"{answered}{of} {what} answered, which is not enough for complete: {rule}"
+    for name, failure in failed.items():
+        return StepFailed(f"{text}. {name}: {failure['message']}", code="INCOMPLETE")
+    return StepFailed(text, code="INCOMPLETE")

@@ -52,7 +52,7 @@ class Parallel:
         team.record.update(rule=str(self.complete), answered=list(answered), failed=errors, missing=missing, took=took)
         if not self.complete.met(len(answers), len(order)):
             team.record["answers"] = answered
-            raise incomplete("members", len(answers), len(order), str(self.complete))
+            raise incomplete("members", len(answers), len(order), str(self.complete), errors)
         counted = self._counted(answers, order)
         team.record["counted"] = list(counted)
         return next(iter(counted.values())) if self.complete.one else {"answers": counted, "errors": errors}

@@ -77,7 +77,8 @@ class ScatterGather:
         self._note(team.record, harvest, total)
         if not self.complete.met(len(harvest.answers), harvest.taken if total is None else total):
             team.record["answers"] = {f"item-{index}": harvest.answers[index] for index in sorted(harvest.answers)}
-            raise incomplete("items", len(harvest.answers), total, str(self.complete))
+            failed = {one["key"]: one for one in team.record["missing"]}
+            raise incomplete("items", len(harvest.answers), total, str(self.complete), failed)
         try:
             counted = self.complete.counted(harvest.answers, sorted(harvest.answers))
             team.record["counted"] = len(counted)
