@@ -8,34 +8,15 @@ from functools import lru_cache
 from typing import Final, NamedTuple
 
 from agentical.errors import CallInvalid
+from agentical.reserved import LITERALS, RESERVED
 
 MACROS: Final = frozenset({"all", "exists", "exists_one", "filter", "map"})
 """Methods whose first argument is a new name, known within their brackets."""
 
 Path = tuple[str, ...]
 
-_LITERALS: Final = frozenset({"true", "false", "null", "in"})
-_RESERVED: Final = _LITERALS | frozenset(
-    [
-        "as",
-        "break",
-        "const",
-        "continue",
-        "else",
-        "for",
-        "function",
-        "if",
-        "import",
-        "let",
-        "loop",
-        "package",
-        "namespace",
-        "return",
-        "var",
-        "void",
-        "while",
-    ]
-)
+_LITERALS: Final = frozenset(LITERALS)
+_RESERVED: Final = frozenset(RESERVED)
 _TOKEN: Final = re.compile(
     r"""(?P<space>\s+|//[^\n]*)
       | (?P<raw>[bB]?[rR](?:\"{3}.*?\"{3}|'{3}.*?'{3}|"[^"\n]*"|'[^'\n]*'))

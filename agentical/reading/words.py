@@ -8,30 +8,9 @@ from pydantic import BaseModel, ConfigDict, Field, Tag
 
 from agentical.durations import seconds
 from agentical.reading.fields import Built, Later, Number, Text, one_of
+from agentical.reserved import RESERVED
 
-CEL_WORDS = [
-    "false",
-    "in",
-    "null",
-    "true",
-    "as",
-    "break",
-    "const",
-    "continue",
-    "else",
-    "for",
-    "function",
-    "if",
-    "import",
-    "let",
-    "loop",
-    "package",
-    "namespace",
-    "return",
-    "var",
-    "void",
-    "while",
-]
+CEL_WORDS = list(RESERVED)
 
 LATER: dict[str, frozenset[str]] = {
     "step": frozenset(
