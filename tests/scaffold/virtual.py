@@ -59,6 +59,14 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         future.add_done_callback(self._returned)
         return future
 
+    async def shutdown_default_executor(self, timeout: float | None = None) -> None:
+        """Python 3.12 bounds this by the loop's time, which does not pass while threads end."""
+        self.in_threads += 1
+        try:
+            await super().shutdown_default_executor()
+        finally:
+            self.in_threads -= 1
+
     def _returned(self, _: object) -> None:
         self.in_threads -= 1
 
