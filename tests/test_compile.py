@@ -159,7 +159,7 @@ def test_compiling_takes_time_in_proportion_to_the_steps(shape: str) -> None:
 
     made(200)
     small, large = min(made(200) for _ in range(3)), min(made(1600) for _ in range(2))
-    assert large < 8 * small * 3
+    assert large < 8 * small * 6  # 64 times would be quadratic
 
 
 def test_a_playbook_without_edges_is_compiled_without_networkx() -> None:
