@@ -188,7 +188,7 @@ def test_aliases_count_for_the_depth():
     assert "is nested deeper than 100 levels." in refused(text)[0]
 
 
-def test_ten_thousand_steps_are_read_well_under_three_seconds():
+def test_ten_thousand_steps_are_read_in_bounded_time():
     steps = "".join(
         f"  s{n}:\n    agent: a\n    needs: [s0]\n    with: {{x: {n}}}\n    timeout: 30s\n" for n in range(10_000)
     )
