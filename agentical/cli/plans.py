@@ -26,7 +26,7 @@ def plan_of(graph: Graph) -> dict[str, Any]:
     if graph.budget_tasks is not None:
         most = graph.budget_tasks if most is None else min(most, graph.budget_tasks)
     return {
-        "playbook": graph.name, "version": graph.version,
+        "playbook": graph.name, "version": graph.version, "labels": graph.labels,
         "inputs": {name: {"required": spec.required, "default": spec.default, **spec.schema} for name, spec in graph.inputs.items()},
         "steps": steps, "most_tasks": most,
         "budget": {"tasks": graph.budget_tasks, "time": graph.budget_time},
@@ -92,6 +92,8 @@ def _agent(graph: Graph, name: str) -> dict[str, Any]:
 def plan_lines(plan: dict[str, Any]) -> Iterator[str]:
     """The plan for a person."""
     yield f"{plan['playbook']} {plan['version']}".rstrip()
+    if plan["labels"]:
+        yield "  labels " + ", ".join(f"{name}={value}" for name, value in plan["labels"].items())
     for name, spec in plan["inputs"].items():
         kind = f" ({spec['type']})" if "type" in spec else ""
         yield f"  input {name}{kind}" + (", required" if spec["required"] else f", otherwise {_json(spec['default'])}")

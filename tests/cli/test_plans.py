@@ -85,3 +85,9 @@ def test_a_plan_for_people_leaves_nothing_out() -> None:
         "",
         "Most tasks in all: 6",
     ]
+
+
+def test_the_labels_of_a_playbook_stand_in_its_plan() -> None:
+    plan = plan_of(Graph("x", (), labels={"team": "core", "tier": "2"}))
+    assert plan["labels"] == {"team": "core", "tier": "2"}
+    assert "  labels team=core, tier=2" in plan_lines(plan)
